@@ -7,9 +7,9 @@
 #define HEED_STATUS_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#define HEED_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HEED_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define HEED_PRINTF(format, first)
+#define HEED_PRINTF(text, first)
 #endif
 
 typedef enum heed_code {
