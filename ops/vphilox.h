@@ -1,0 +1,44 @@
+/* The words of autograd/random.h, many counters at once: the same bits on every instruction-set path. */
+#ifndef HEED_VPHILOX_H
+#define HEED_VPHILOX_H
+
+#include "vbasic.h"
+
+/* the lower halves' product, all 64 bits; upper halves are ignored */
+static inline vul vul_mul(vul a, uint32_t b)
+{
+    return HEED_V3((vul)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b)), (vul)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b)),
+                   (a & 0xFFFFFFFFu) * b);
+}
+
+/* Words 4 block, 4 block + 1, ..., 4 block + 2 VF - 1 of (seed, stream): the first VF in *a, the others in *b.
+ * A lane of 64 bits carries one counter; words sit in its lower half, so that products need no masks. */
+static inline void v_philox(uint64_t seed, uint64_t stream, uint64_t block, vi *a, vi *b)
+{
+    vul c0 = block - (vul){0}, c2 = stream - (vul){0}, c1, c3 = c2 >> 32, low, high;
+    for (int lane = 0; lane < VD; lane++) c0[lane] += (uint64_t)lane;
+    c1 = c0 >> 32;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        vul p = vul_mul(c0, 0xD2511F53u), q = vul_mul(c2, 0xCD9E8D57u);
+        c0 = (q >> 32) ^ c1 ^ k0;
+        c2 = (p >> 32) ^ c3 ^ k1;
+        c1 = q;
+        c3 = p;
+    }
+    low = (c0 & 0xFFFFFFFFu) | (c1 << 32);
+    high = (c2 & 0xFFFFFFFFu) | (c3 << 32);
+#if defined(HEED_ISA_AVX512)
+    *a = (vi)_mm512_permutex2var_epi64((__m512i)low, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), (__m512i)high);
+    *b = (vi)_mm512_permutex2var_epi64((__m512i)low, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), (__m512i)high);
+#elif defined(HEED_ISA_AVX2)
+    __m256i even = _mm256_unpacklo_epi64((__m256i)low, (__m256i)high), odd = _mm256_unpackhi_epi64((__m256i)low, (__m256i)high);
+    *a = (vi)_mm256_permute2x128_si256(even, odd, 0x20);
+    *b = (vi)_mm256_permute2x128_si256(even, odd, 0x31);
+#else
+    *a = (vi)(vul){low[0], high[0]};
+    *b = (vi)(vul){low[1], high[1]};
+#endif
+}
+
+#endif
