@@ -36,14 +36,19 @@ ACROSS(f64, double)
 
 void HEED_ISA_FN(heed_dropout_words)(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, uint32_t *out)
 {
-    uint64_t skip = first % 4; /* words of the first block that come before `first` */
-    for (uint64_t block = first / 4; n > 0; block += VD, skip = 0) {
+    int64_t skip = (int64_t)(first % 4), done = 0; /* words of the first block that come before `first` */
+    for (uint64_t block = first / 4; done < n; block += VD) {
         vi words[2];
         v_philox(seed, stream, block, &words[0], &words[1]);
-        int64_t count = (int64_t)(2 * VF - skip) < n ? (int64_t)(2 * VF - skip) : n;
-        memcpy(out, (const uint32_t *)words + skip, (size_t)count * 4);
-        out += count;
-        n -= count;
+        if (skip == 0 && n - done >= 2 * VF) {
+            memcpy(out + done, words, sizeof words);
+            done += 2 * VF;
+        } else {
+            int64_t count = 2 * VF - skip < n - done ? 2 * VF - skip : n - done;
+            memcpy(out + done, (const uint32_t *)words + skip, (size_t)count * 4);
+            done += count;
+            skip = 0;
+        }
     }
 }
 

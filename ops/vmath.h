@@ -6,8 +6,8 @@
  *
  *     exp 1.1   exp_neg 1.1   expm1 2   log 1   log1p 2   tanh 2.5   sigmoid 2.5   erf 1.5   sin 1.6   cos 1.6   pow 0.6
  *
- * Special values are those of C's libm. Polynomials are minimax fits of our own unless a source is named. The float64 functions go
- * through libm lane by lane: float64 checks gradients, and accuracy is all it is asked for.
+ * Special values are those of C's libm. Polynomials are minimax fits of our own unless a source is named. libm itself, lane by lane,
+ * computes sin and cos beyond 1e5, and the float64 functions: float64 checks gradients, and accuracy is all it is asked for.
  */
 #ifndef HEED_VMATH_H
 #define HEED_VMATH_H
@@ -206,27 +206,31 @@ static inline vd vd_pow_core(vd x, vd y)
     return q * (vd)(((vul)shifted + 1023) << 52);
 }
 
-/* the lower (0) or upper (1) half of the lanes in float64, and back */
-static inline vd vf_widen(vf x, int half)
+/* float32 lanes as float64: the lower half in *low, the upper in *high; and back */
+typedef float heed_half_vf __attribute__((vector_size(HEED_VBYTES / 2)));
+
+static inline void vf_widen(vf x, vd *low, vd *high)
 {
-    vd y;
-    for (int lane = 0; lane < VD; lane++) y[lane] = (double)x[half * VD + lane];
-    return y;
+    heed_half_vf half[2];
+    memcpy(half, &x, sizeof x);
+    *low = __builtin_convertvector(half[0], vd);
+    *high = __builtin_convertvector(half[1], vd);
 }
 static inline vf vf_narrow(vd low, vd high)
 {
-    vf y;
-    for (int lane = 0; lane < VD; lane++) {
-        y[lane] = (float)low[lane];
-        y[VD + lane] = (float)high[lane];
-    }
-    return y;
+    heed_half_vf half[2] = {__builtin_convertvector(low, heed_half_vf), __builtin_convertvector(high, heed_half_vf)};
+    vf x;
+    memcpy(&x, half, sizeof x);
+    return x;
 }
 
 static inline vf vf_pow(vf x, vf y)
 {
     vf one = vf_set(1), zero = vf_set(0);
-    vf z = vf_narrow(vd_pow_core(vf_widen(x, 0), vf_widen(y, 0)), vd_pow_core(vf_widen(x, 1), vf_widen(y, 1)));
+    vd x0, x1, y0, y1;
+    vf_widen(x, &x0, &x1);
+    vf_widen(y, &y0, &y1);
+    vf z = vf_narrow(vd_pow_core(x0, y0), vd_pow_core(x1, y1));
     vf half = y * vf_set(0.5f);
     vi whole = vf_floor(y) == y, odd = whole & (vf_floor(half) != half); /* from 2^24 on, all floats are even */
     z = (vf)((vi)z | ((vi)x & odd & vi_set(INT32_MIN)));
@@ -256,7 +260,11 @@ static inline vd vd_pow(vd x, vd y)
     return x;
 }
 
-/* One text for both dtypes: `v_exp(x) * V_SET(type, 0.5)` where `type` is vf or vd. Masks come from the operators: `x < y`. */
+/* One text for both dtypes, `type` being vf or vd; masks come from the operators. Leaky ReLU and softplus:
+ *
+ *     v_select(x < V_SET(type, 0), x * V_SET(type, slope), x)
+ *     v_max(x, V_SET(type, 0)) + v_log1p(v_exp_neg(-v_abs(x)))
+ */
 #define HEED_V(x, name) _Generic((x), vf: vf_##name, vd: vd_##name)
 #define V_SET(type, x) _Generic((type){0}, vf: vf_set((float)(x)), vd: vd_set((double)(x)))
 #define v_load(p) _Generic((p), float *: vf_load, const float *: vf_load, double *: vd_load, const double *: vd_load)(p)

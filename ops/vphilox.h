@@ -4,21 +4,32 @@
 
 #include "vbasic.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 /* the lower halves' product, all 64 bits; upper halves are ignored */
 static inline vul vul_mul(vul a, uint32_t b)
 {
-    return HEED_V3((vul)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b)), (vul)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b)),
-                   (a & 0xFFFFFFFFu) * b);
+#if defined(HEED_ISA_AVX512)
+    return (vul)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b));
+#elif defined(HEED_ISA_AVX2)
+    return (vul)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b));
+#elif defined(__SSE2__)
+    return (vul)_mm_mul_epu32((__m128i)a, _mm_set1_epi64x(b));
+#else
+    return (a & 0xFFFFFFFFu) * b;
+#endif
 }
 
 /* Words 4 block, 4 block + 1, ..., 4 block + 2 VF - 1 of (seed, stream): the first VF in *a, the others in *b.
  * A lane of 64 bits carries one counter; words sit in its lower half, so that products need no masks. */
 static inline void v_philox(uint64_t seed, uint64_t stream, uint64_t block, vi *a, vi *b)
 {
-    vul c0 = block - (vul){0}, c2 = stream - (vul){0}, c1, c3 = c2 >> 32, low, high;
-    for (int lane = 0; lane < VD; lane++) c0[lane] += (uint64_t)lane;
-    c1 = c0 >> 32;
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    vul lanes = {0};
+    for (int lane = 0; lane < VD; lane++) lanes[lane] = (uint64_t)lane;
+    vul c0 = lanes + block, c1 = c0 >> 32, c2 = stream - (vul){0}, c3 = c2 >> 32, low, high;
+    vul k0 = seed - (vul){0}, k1 = k0 >> 32; /* in vectors, since broadcasts are dearer than sums */
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
         vul p = vul_mul(c0, 0xD2511F53u), q = vul_mul(c2, 0xCD9E8D57u);
         c0 = (q >> 32) ^ c1 ^ k0;

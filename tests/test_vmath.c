@@ -1,6 +1,7 @@
 /* The vector functions on every instruction-set path this CPU has: error in ulp over all exponents, special values, tails. */
 #include "autograd/random.h"
 #include "check.h"
+#include "ops/vmath.h"
 #include "ops/vmath_paths.h"
 
 #include <float.h>
@@ -257,6 +258,22 @@ static void dropout_words_are_those_of_random(void)
                 }
 }
 
+/* the examples of ops/vmath.h */
+static void one_text_serves_both_dtypes(void)
+{
+#define LEAKY_RELU(type, x, slope) v_select(x < V_SET(type, 0), x * V_SET(type, slope), x)
+#define SOFTPLUS(type, x) v_max(x, V_SET(type, 0)) + v_log1p(v_exp_neg(-v_abs(x)))
+    for (float a = -30; a < 30; a += 0.37f) {
+        const float in[VF] = {a};
+        const double in64[VD] = {a};
+        vf x = v_load(in), leaky = LEAKY_RELU(vf, x, 0.1), plus = SOFTPLUS(vf, x);
+        vd x64 = v_load(in64), leaky64 = LEAKY_RELU(vd, x64, 0.1), plus64 = SOFTPLUS(vd, x64);
+        CU_ASSERT(leaky[0] == (a < 0 ? a * 0.1f : a) && leaky64[0] == (a < 0 ? (double)a * 0.1 : (double)a));
+        double truth = log1p(exp((double)a));
+        CU_ASSERT(ulps(plus[0], truth) < 3 && fabs(plus64[0] - truth) <= 1e-15 * truth);
+    }
+}
+
 CHECK_MAIN("vmath", {"float32 errors are as stated", float32_error_is_as_stated},
            {"exp_neg gives zero for masked scores", exp_neg_gives_zero_for_masked_scores},
            {"pow is as stated", pow_is_as_stated},
@@ -264,4 +281,5 @@ CHECK_MAIN("vmath", {"float32 errors are as stated", float32_error_is_as_stated}
            {"max and min keep NaN", extremes_keep_nan},
            {"reductions take the stated tree", reductions_take_the_stated_tree},
            {"an element does not know its neighbours", an_element_does_not_know_its_neighbours},
-           {"dropout words are those of random", dropout_words_are_those_of_random})
+           {"dropout words are those of random", dropout_words_are_those_of_random},
+           {"one text serves both dtypes", one_text_serves_both_dtypes})
