@@ -17,12 +17,12 @@ typedef uint64_t vul __attribute__((vector_size(HEED_VBYTES)));
 static inline vi vi_set(int32_t x) { return x - (vi){0}; }
 static inline vl vl_set(int64_t x) { return x - (vl){0}; }
 
-/* y = f(x) lane by lane, through libm */
-#define HEED_LANES(name, type, count, f)                        \
-    static inline type name(type x)                             \
-    {                                                           \
+/* name(x) = f(x) lane by lane */
+#define HEED_LANES(name, type, count, f)                               \
+    static inline type name(type x)                                    \
+    {                                                                  \
         for (int lane = 0; lane < count; lane++) x[lane] = f(x[lane]); \
-        return x;                                               \
+        return x;                                                      \
     }
 
 /* One operation in its AVX-512, AVX2 and portable form */
@@ -98,7 +98,8 @@ static inline vd vd_rsqrt(vd x) { return vd_set(1) / vd_sqrt(x); }
 /* whether any lane of a mask is set */
 static inline bool vi_any(vi mask)
 {
-    return HEED_V3(_mm512_movepi32_mask((__m512i)mask), _mm256_movemask_ps((__m256)mask), (mask[0] | mask[1] | mask[2] | mask[3])) != 0;
+    return HEED_V3(_mm512_movepi32_mask((__m512i)mask), _mm256_movemask_ps((__m256)mask),
+                   (mask[0] | mask[1] | mask[2] | mask[3])) != 0;
 }
 
 /* Lane i of the result is lane i ^ step; step is a power of two below the number of lanes. */

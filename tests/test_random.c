@@ -9,8 +9,10 @@ static void published_vectors(void)
 {
     static const struct { uint32_t counter[4], key[2], out[4]; } known[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         uint32_t out[4];
@@ -21,7 +23,8 @@ static void published_vectors(void)
 
 static void a_word_has_an_address(void)
 {
-    const uint64_t seed = 0x123456789abcdef0, stream = 0xfedcba9876543210, far = 0x100000000u * 4 - 6; /* crosses a carry into counter[1] */
+    const uint64_t seed = 0x123456789abcdef0, stream = 0xfedcba9876543210;
+    const uint64_t far = 0x100000000u * 4 - 6; /* crosses a carry into counter[1] */
     uint32_t all[40], part[40], block[4];
     heed_random_words(seed, stream, far, 40, all);
     for (int first = 0; first < 9; first++)

@@ -18,7 +18,7 @@ static float float_of(uint32_t bits)
     return x;
 }
 
-/* |got - truth| in units of the last place of truth as a float; infinity when only one of them is NaN or infinite, or a zero's sign differs */
+/* |got - truth| in units of the last place of truth as a float; infinity when only one is NaN, or where a zero's sign differs */
 static double ulps(float got, double truth)
 {
     float rounded = (float)truth;
@@ -29,10 +29,13 @@ static double ulps(float got, double truth)
     return fabs((isinf(got) ? copysign(0x1p128, got) : (double)got) - truth) / ldexp(1, exponent < -149 ? -149 : exponent);
 }
 
-static const float special[] = {0.0f, -0.0f, 1, -1, 0.5f, -0.5f, 1.5f, -1.5f, 2.5f, -2.5f, 2, -2, INFINITY, -INFINITY, NAN, FLT_MIN, -FLT_MIN,
-    FLT_MAX, -FLT_MAX, 0x1p-149f, -0x1p-149f, 0x1p-127f, 88.72283f, 88.72284f, 88.8f, -87.33654f, -87.33655f, -103.2789f, -103.9720f,
-    -103.9721f, -104.5f, 17.32868f, -17.32868f, 0x1.fffffep-1f, 0x1.000002p0f, -0x1.fffffep-1f, 9.01f, 9.02f, -9.2f, 3.9f, 4.1f, 0.9277f,
-    0.92771f, 1.57079637f, 3.14159274f, 6.28318548f, 1e5f, 100000.01f, 1e10f, 8388607.5f, 8388608, 16777216, 0x1p31f, 0x1p64f};
+static const float special[] = {
+    0.0f, -0.0f, 1, -1, 0.5f, -0.5f, 1.5f, -1.5f, 2.5f, -2.5f, 2, -2, INFINITY, -INFINITY, NAN, FLT_MIN, -FLT_MIN, FLT_MAX,
+    -FLT_MAX, 0x1p-149f, -0x1p-149f, 0x1p-127f, 88.72283f, 88.72284f, 88.8f, -87.33654f, -87.33655f, -103.2789f, -103.9720f,
+    -103.9721f, -104.5f, 17.32868f, -17.32868f, 0x1.fffffep-1f, 0x1.000002p0f, -0x1.fffffep-1f, 9.01f, 9.02f, -9.2f, 3.9f,
+    4.1f, 0.9277f, 0.92771f, 1.57079637f, 3.14159274f, 6.28318548f, 1e5f, 100000.01f, 1e10f, 8388607.5f, 8388608, 16777216,
+    0x1p31f, 0x1p64f
+};
 
 enum { SPECIALS = sizeof special / sizeof *special, EACH = 701, POINTS = 2 * 255 * EACH + SPECIALS };
 
@@ -47,8 +50,10 @@ static void fill(float *x, uint64_t stream)
 
 static float input[POINTS], output[POINTS];
 
+typedef void unary_fn(int64_t n, float *y, const float *x);
+
 /* The largest error over fill's points (those outside [low, high] too if `all`) and as many uniform in [low, high] */
-static double worst(void (*f)(int64_t, float *, const float *), double (*truth)(double), float low, float high, bool all)
+static double worst(unary_fn *f, double (*truth)(double), float low, float high, bool all)
 {
     double most = 0;
     for (int dense = 0; dense < 2; dense++) {
@@ -62,7 +67,8 @@ static double worst(void (*f)(int64_t, float *, const float *), double (*truth)(
             double e = ulps(output[i], truth((double)input[i]));
             if (e <= most) continue;
             most = e;
-            if (e > 3) fprintf(stderr, "\n    f(%a) = %a, not %a\n", (double)input[i], (double)output[i], truth((double)input[i]));
+            if (e > 3)
+                fprintf(stderr, "\n    f(%a) = %a, not %a\n", (double)input[i], (double)output[i], truth((double)input[i]));
         }
     }
     return most;
@@ -162,8 +168,8 @@ static void float64_is_libm(void)
     v->name##_f64(N, y, x);                                                   \
     for (int i = 0; i < N; i++) CU_ASSERT(same(y[i], truth(x[i])));
     EACH_PATH(v) {
-        SAME(exp, exp) SAME(expm1, expm1) SAME(log, log) SAME(log1p, log1p) SAME(tanh, tanh) SAME(erf, erf) SAME(sin, sin) SAME(cos, cos)
-        SAME(sqrt, sqrt) SAME(rsqrt, rsqrt) SAME(abs, fabs) SAME(floor, floor) SAME(round, rint)
+        SAME(exp, exp) SAME(expm1, expm1) SAME(log, log) SAME(log1p, log1p) SAME(tanh, tanh) SAME(erf, erf) SAME(sin, sin)
+        SAME(cos, cos) SAME(sqrt, sqrt) SAME(rsqrt, rsqrt) SAME(abs, fabs) SAME(floor, floor) SAME(round, rint)
         v->sigmoid_f64(N, y, x);
         for (int i = 0; i < N; i++) CU_ASSERT(isnan(x[i]) ? isnan(y[i]) : fabs(y[i] - sigmoid(x[i])) <= 4e-16 * sigmoid(x[i]));
         v->pow_f64(N, y, x, z);
