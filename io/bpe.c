@@ -152,10 +152,10 @@ const uint32_t *heed_bpe_cut(heed_bpe *b, heed_line word, size_t *count, heed_er
     memcpy(b->scratch, word.bytes, word.length);
     memcpy(b->scratch + word.length, ending, ENDING);
     size_t n = 0;
-    for (size_t i = 0, step; i < word.length; i += step) {
-        step = heed_utf8_size(word.bytes[i]);
-        size_t length = i + step == word.length ? step + ENDING : step;
-        size_t symbol = heed_strings_find(b->symbols, b->scratch + i, length);
+    for (const char *c = b->scratch, *next = c, *end = c + word.length; c < end; c = next) {
+        heed_utf8_next(&next);
+        size_t length = (size_t)(next - c) + (next == end ? ENDING : 0);
+        size_t symbol = heed_strings_find(b->symbols, c, length);
         b->parts[n++] = (part){symbol == HEED_NO_STRING ? NO_SYMBOL : (uint32_t)symbol, (uint32_t)length};
     }
     n = merge_parts(b, n);

@@ -189,6 +189,7 @@ bool heed_lines_next(heed_lines *r, heed_line *line, heed_error *e)
         return false;
     }
     if (c == EOF && length == 0) return false;
+    if (r->bytes) r->bytes[length] = 0;
     *line = (heed_line){r->bytes ? r->bytes : "", length};
     if (check_line(r->name, ++r->number, line, r->max_line, e)) return false;
     if (r->bytes) r->bytes[(line->bytes - r->bytes) + (ptrdiff_t)line->length] = 0;

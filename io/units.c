@@ -67,10 +67,10 @@ static const char blank_shown[] = "\xE2\x96\x81"; /* U+2581 */
 static heed_code split_chars(heed_units *u, heed_line line, heed_error *e)
 {
     static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0, step; i < line.length; i += step) {
-        const char *c = line.bytes + i;
+    for (const char *c = line.bytes, *next = c; c < line.bytes + line.length; c = next) {
         unsigned char code = (unsigned char)*c;
-        step = heed_utf8_size(*c);
+        heed_utf8_next(&next);
+        size_t step = (size_t)(next - c);
         const char control[] = {'<', 'U', '+', '0', '0', digits[code >> 4], digits[code & 15], '>', 0};
         bool ok;
         if (code == ' ') ok = push(u, blank_shown, 3, "");

@@ -1,0 +1,43 @@
+/* Every allocation of a piece of code refused in turn: the first, the second, ... until it passes.
+ *
+ *     static bool makes_it(void *unused) { ...; return worked; }      frees what it made, in success and failure
+ *     CU_ASSERT(check_refusals(makes_it, NULL) > 0);                  -1: it leaked or never passed
+ */
+#ifndef HEED_REFUSALS_H
+#define HEED_REFUSALS_H
+
+#include "autograd/memory.h"
+
+#include <stdlib.h>
+
+typedef struct { long left, live; } check_budget;
+
+static inline void *check_refuse(void *context, void *p, size_t old, size_t size)
+{
+    check_budget *b = context;
+    (void)old;
+    if (!size) {
+        b->live--;
+        free(p);
+        return NULL;
+    }
+    if (b->left-- <= 0) return NULL;
+    b->live++;
+    return malloc(size);
+}
+
+/* How many allocations were refused before `run` passed. */
+static inline int check_refusals(bool (*run)(void *), void *context)
+{
+    for (int allowed = 0; allowed < 100000; allowed++) {
+        check_budget b = {allowed, 0};
+        heed_set_allocator(check_refuse, &b);
+        bool passed = run(context);
+        heed_set_allocator(NULL, NULL);
+        if (b.live) return -1;
+        if (passed) return allowed;
+    }
+    return -1;
+}
+
+#endif
