@@ -1,0 +1,220 @@
+/* The executor: binds a plan to this graph's memory, splits work among threads, and is the only place that opens a parallel region.
+ *
+ * Every thread goes through the same list of steps. The tasks of a phase are handed out one by one through a counter, so the split is one of
+ * work, never of results: which thread runs a task changes no bit. A phase of one task is run by thread 0 without waiting;
+ * a barrier stands before and after every phase of several.
+ */
+#include "autograd/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#ifdef __linux__
+#include <unistd.h>
+#endif
+
+enum { SERIAL_WORK = 60000, ADD_CHUNK = 1 << 15, MOST_THREADS = 256 };
+
+static int thread_count(const heed_graph *g, const plan *p)
+{
+#ifdef _OPENMP
+    if (p->work < SERIAL_WORK) return 1;
+    int n = g->threads ? g->threads : omp_get_max_threads(); /* OMP_NUM_THREADS, else the CPUs of the affinity mask */
+    return n < MOST_THREADS ? n : MOST_THREADS;
+#else
+    (void)g;
+    (void)p;
+    return 1;
+#endif
+}
+
+/* --- one step ------------------------------------------------------------------------------------------------------------------ */
+
+static void accumulate_task(const heed_call *c, int64_t task)
+{
+    int64_t from = task * ADD_CHUNK, end = from + ADD_CHUNK < c->x[0].size ? from + ADD_CHUNK : c->x[0].size;
+    if (c->x[0].dtype == HEED_F32) {
+        float *y = c->y.p;
+        const float *x = c->x[0].p;
+        for (int64_t i = from; i < end; i++) y[i] = c->accumulate ? y[i] + x[i] : x[i];
+    } else {
+        double *y = c->y.p;
+        const double *x = c->x[0].p;
+        for (int64_t i = from; i < end; i++) y[i] = c->accumulate ? y[i] + x[i] : x[i];
+    }
+}
+
+static int64_t step_tasks(const step *s, int phase)
+{
+    if (s->pass) return heed_pass_tasks(s->pass, phase);
+    const kernel_step *k = s->kernel;
+    if (k->op == &heed_op_accumulate) return (k->call.x[0].size + ADD_CHUNK - 1) / ADD_CHUNK;
+    return k->op->tasks ? k->op->tasks(&k->call, phase) : 1;
+}
+
+static void step_task(const step *s, int phase, int64_t task, char *scratch)
+{
+    if (s->pass) heed_pass_task(s->pass, phase, task, scratch);
+    else if (s->kernel->op == &heed_op_accumulate) accumulate_task(&s->kernel->call, task);
+    else s->kernel->op->run(&s->kernel->call, phase, task, scratch);
+}
+
+/* --- binding --------------------------------------------------------------------------------------------------------------------- */
+
+static char *node_memory(const heed_graph *g, const plan *p, char *base, uint32_t id)
+{
+    const heed_tensor *t = g->tape[id];
+    return t->data ? t->data : p->place[id] >= 0 ? base + p->place[id] : NULL;
+}
+
+/* The first result that goes into an empty gradient is written, later ones are added. */
+static char *bind_gradient(heed_graph *g, int32_t param, bool *accumulate)
+{
+    heed_param *q = heed_params_at(g->params, param);
+    *accumulate = !heed_param_take_grad(q);
+    return heed_param_grad_memory(q);
+}
+
+static void bind(heed_graph *g, plan *p, char *base)
+{
+    for (size_t i = 0; i < p->bound; i++) {
+        const binding *b = &p->bindings[i];
+        char *at = b->kind == BIND_ATTR ? g->tape[b->node]->attr : b->kind == BIND_PLACE ? base + b->offset : node_memory(g, p, base, b->node) + b->offset;
+        memcpy(b->where, &at, sizeof at);
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        step *s = &p->steps[i];
+        if (s->kernel && s->kernel->param >= 0) s->kernel->call.y.p = bind_gradient(g, s->kernel->param, &s->kernel->call.accumulate);
+        for (int k = 0; s->pass && k < s->pass->sinks; k++) {
+            sink *out = &s->pass->sink[k];
+            if (out->param >= 0) out->out = bind_gradient(g, out->param, &out->accumulate);
+        }
+    }
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------------------------ */
+
+static void run_serial(plan *p, char *scratch)
+{
+    for (size_t i = 0; i < p->count; i++)
+        for (int phase = 0; phase < p->steps[i].phases; phase++) {
+            int64_t tasks = step_tasks(&p->steps[i], phase);
+            for (int64_t t = 0; t < tasks; t++) step_task(&p->steps[i], phase, t, scratch);
+        }
+}
+
+#ifdef _OPENMP
+static void run_parallel(plan *p, char *scratch, int threads, int64_t *counters)
+{
+    size_t each = (p->scratch + 4095) & ~(size_t)4095;
+#pragma omp parallel num_threads(threads)
+    {
+        int me = omp_get_thread_num();
+        char *mine = scratch + (size_t)me * each;
+        int64_t *counter = counters;
+        bool alone = false; /* thread 0 has run steps that the others have not waited for */
+        for (size_t i = 0; i < p->count; i++) {
+            const step *s = &p->steps[i];
+            for (int phase = 0; phase < s->phases; phase++, counter++) {
+                int64_t tasks = step_tasks(s, phase), t;
+                if (tasks <= 1) {
+                    if (me == 0 && tasks == 1) step_task(s, phase, 0, mine);
+                    alone = true;
+                    continue;
+                }
+                if (alone) {
+#pragma omp barrier
+                }
+                alone = false;
+                while ((t = __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED)) < tasks) step_task(s, phase, t, mine);
+#pragma omp barrier
+            }
+        }
+    }
+}
+#endif
+
+/* --- anomalies ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool all_finite(const heed_array *a)
+{
+    if (a->dtype == HEED_F32)
+        for (int64_t i = 0; i < a->size; i++)
+            if (!isfinite(((const float *)a->p)[i])) return false;
+    if (a->dtype == HEED_F64)
+        for (int64_t i = 0; i < a->size; i++)
+            if (!isfinite(((const double *)a->p)[i])) return false;
+    return true;
+}
+
+/* After an unfused step: is its result the first that is not finite? */
+static bool check_step(heed_graph *g, const plan *p, const step *s, char *base)
+{
+    heed_tensor *t = g->tape[s->node];
+    if (t->op == &heed_op_accumulate) return true;
+    heed_array y = {node_memory(g, p, base, t->id), (heed_dtype)t->dtype, t->rank, t->size, t->shape, t->stride};
+    if (!y.p || all_finite(&y)) return true;
+    char text[320] = "", shape[96];
+    size_t used = 0;
+    for (int i = 0; i < t->count && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s of %s", i ? ", " : "", t->x[i]->op->name,
+                                 heed_shape_text(t->x[i], shape, sizeof shape), heed_scope_path(g, t->x[i]->scope));
+    int64_t bad = 0;
+    double value = 0;
+    for (; bad < y.size; bad++) {
+        value = y.dtype == HEED_F32 ? (double)((const float *)y.p)[bad] : ((const double *)y.p)[bad];
+        if (!isfinite(value)) break;
+    }
+    const char *path = heed_scope_path(g, t->scope);
+    heed_fail(&g->error, HEED_INVALID, "%s%s%s: element %lld of the result %s is %s; operands: %s", path, *path ? ": " : "", t->op->name,
+              (long long)bad, heed_shape_text(t, shape, sizeof shape), isnan(value) ? "not a number" : "infinite", count_text(t, text));
+    return false;
+}
+
+heed_code heed_execute(heed_graph *g, plan *p)
+{
+    if (!p->count) return HEED_OK;
+    int threads = thread_count(g, p);
+    size_t each = (p->scratch + 4095) & ~(size_t)4095, phases = 0, need;
+    for (size_t i = 0; i < p->count; i++) phases += (size_t)p->steps[i].phases;
+    if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, (phases + 8) * sizeof(int64_t) + 64, &need)) need = SIZE_MAX;
+    if (need > g->scratch_size) {
+        heed_free(g->scratch);
+        g->scratch = need == SIZE_MAX ? NULL : heed_alloc(need + need / 4);
+        g->scratch_size = g->scratch ? need + need / 4 : 0;
+    }
+    char *base = g->scratch ? pool_take(&g->values, p->peak ? p->peak : 1) : NULL;
+    if (!base) {
+        heed_graph_fail(g, HEED_NO_MEMORY, "run: %.1f MiB of values cannot be had", (double)p->peak / 1048576);
+        return g->error.code;
+    }
+    bind(g, p, base);
+    char *scratch = g->scratch;
+    if (g->anomaly) {
+        for (size_t i = 0; i < p->count && !g->error.code; i++) {
+            for (int phase = 0; phase < p->steps[i].phases; phase++) {
+                int64_t tasks = step_tasks(&p->steps[i], phase);
+                for (int64_t t = 0; t < tasks; t++) step_task(&p->steps[i], phase, t, scratch);
+            }
+            check_step(g, p, &p->steps[i], base);
+        }
+    } else if (threads == 1) run_serial(p, scratch);
+#ifdef _OPENMP
+    else {
+        int64_t *counters = (int64_t *)(void *)(scratch + each * (size_t)threads);
+        memset(counters, 0, (phases + 1) * sizeof *counters);
+        run_parallel(p, scratch, threads, counters);
+    }
+#endif
+    if (g->error.code) return g->error.code;
+    for (size_t i = 0; i < p->stored_count; i++) {
+        heed_tensor *t = g->tape[p->stored[i]];
+        t->data = base + p->place[t->id];
+    }
+    g->values.used += p->stored_bytes;
+    return HEED_OK;
+}

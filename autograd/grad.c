@@ -1,0 +1,192 @@
+/* Reverse mode: one sweep down the tape. An op's derivative is recorded as nodes of the same graph, so it can be differentiated again. */
+#include "autograd/node.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+static bool same_shape(const heed_tensor *t, int rank, const int64_t *shape)
+{
+    if (t->rank != rank) return false;
+    for (int i = 0; i < rank; i++)
+        if (t->shape[i] != shape[i]) return false;
+    return true;
+}
+
+heed_tensor *heed_sum_to(heed_graph *g, heed_tensor *dy, int rank, const int64_t *shape)
+{
+    if (g->error.code || same_shape(dy, rank, shape)) return dy;
+    int more = dy->rank - rank, axes = 0;
+    for (int i = 0; i < dy->rank; i++)
+        if (i < more || (shape[i - more] == 1 && dy->shape[i] != 1)) axes |= HEED_AXIS(i);
+    heed_tensor *dx = axes ? heed_sum(g, dy, axes, true) : dy;
+    return heed_reshape(g, dx, rank, shape);
+}
+
+/* What a sweep works on: the gradient so far of every node, by id, and which nodes lead to something wanted. */
+typedef struct sweep {
+    heed_graph *g;
+    heed_tensor **dy;
+    const uint8_t *leads;
+    bool to_params;            /* gradients of parameters are accumulated contribution by contribution, not summed in the graph */
+    size_t count, capacity;
+    heed_tensor **target;      /* the accumulations, in order */
+} sweep;
+
+static bool leads(const sweep *s, const heed_tensor *t)
+{
+    return s->to_params ? t->flags & NODE_NEEDS_GRAD : s->leads[t->id];
+}
+
+static void add_target(sweep *s, heed_tensor *t)
+{
+    if (arena_grow(&s->g->nodes, (void **)&s->target, &s->capacity, s->count + 1, sizeof *s->target)) s->target[s->count++] = t;
+    else heed_graph_fail(s->g, HEED_NO_MEMORY, "backward: no memory");
+}
+
+static void contribute(sweep *s, heed_tensor *x, heed_tensor *dx)
+{
+    heed_graph *g = s->g;
+    if (dx->dtype != x->dtype) {
+        heed_graph_fail(g, HEED_INVALID, "gradient: dtype %s for an operand of %s", heed_dtype_name((heed_dtype)dx->dtype),
+                        heed_dtype_name((heed_dtype)x->dtype));
+        return;
+    }
+    dx = heed_sum_to(g, dx, x->rank, x->shape);
+    if (s->to_params && (x->flags & NODE_PARAM)) {
+        heed_tensor *a = heed_apply(g, &heed_op_accumulate, 1, &dx, NULL);
+        if (g->error.code) return;
+        a->param = x->param;
+        g->hash = heed_mix(g->hash, (uint64_t)(uint32_t)x->param);
+        add_target(s, a);
+    } else s->dy[x->id] = s->dy[x->id] ? heed_add(g, s->dy[x->id], dx) : dx;
+}
+
+static bool start(sweep *s, uint32_t top)
+{
+    size_t bytes = ((size_t)top + 1) * sizeof *s->dy;
+    s->dy = arena_alloc(&s->g->nodes, bytes);
+    if (s->dy) memset(s->dy, 0, bytes);
+    return s->dy;
+}
+
+static void sweep_down(sweep *s, uint32_t from)
+{
+    heed_graph *g = s->g;
+    uint32_t outer = g->scope;
+    enum { FEW = 16 };
+    bool few_need[FEW];
+    heed_tensor *few_dx[FEW];
+    for (uint32_t id = from + 1; id-- > 0 && !g->error.code;) {
+        heed_tensor *t = g->tape[id];
+        if (!s->dy[id] || !leads(s, t) || t->op->kind == HEED_LEAF || (t->op->flags & HEED_NO_GRADIENT)) continue;
+        bool many = t->count > FEW;
+        heed_tensor **dx = many ? arena_alloc(&g->nodes, (size_t)t->count * sizeof *dx) : few_dx;
+        bool *need = many ? arena_alloc(&g->nodes, (size_t)t->count * sizeof *need) : few_need, any = false;
+        if (!dx || !need) {
+            heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+            break;
+        }
+        for (int i = 0; i < t->count; i++) {
+            dx[i] = NULL;
+            need[i] = leads(s, t->x[i]);
+            any |= need[i];
+        }
+        if (!any) continue;
+        g->scope = t->scope;
+        if (!t->op->vjp) {
+            heed_graph_fail(g, HEED_UNSUPPORTED, "%s: has no derivative", t->op->name);
+            break;
+        }
+        t->op->vjp(g, &(heed_vjp){t->count, t->x, t, s->dy[id], t->attr, need, dx});
+        for (int i = 0; i < t->count && !g->error.code; i++)
+            if (need[i] && dx[i]) contribute(s, t->x[i], dx[i]);
+    }
+    g->scope = outer;
+}
+
+static bool usable(heed_graph *g, const heed_tensor *t, const char *what)
+{
+    if (g->error.code) return false;
+    if (!t || t->id >= g->count || g->tape[t->id] != t) {
+        heed_graph_fail(g, HEED_INVALID, "%s is not of this graph since its last reset", what);
+        return false;
+    }
+    return true;
+}
+
+static heed_tensor *ones_like(heed_graph *g, const heed_tensor *y) { return heed_full(g, (heed_dtype)y->dtype, y->rank, y->shape, 1); }
+
+void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_tensor *const *xs, heed_tensor **dxs)
+{
+    for (int i = 0; i < count; i++) dxs[i] = &g->failed;
+    if (!usable(g, y, "grad: the value")) return;
+    if (y->dtype > HEED_F64) {
+        heed_graph_fail(g, HEED_INVALID, "grad: a value of %s has no gradient", heed_dtype_name((heed_dtype)y->dtype));
+        return;
+    }
+    if (dy && !same_shape(dy, y->rank, y->shape)) {
+        char a[96], b[96];
+        heed_graph_fail(g, HEED_INVALID, "grad: dy is %s, y is %s", heed_shape_text(dy, a, sizeof a), heed_shape_text(y, b, sizeof b));
+        return;
+    }
+    for (int i = 0; i < count; i++)
+        if (!usable(g, xs[i], "grad: an operand to differentiate by")) return;
+    if (!dy) dy = ones_like(g, y);
+    uint32_t top = y->id;
+    sweep s = {.g = g};
+    uint8_t *mark = arena_alloc(&g->nodes, top + 1);
+    if (!mark || !start(&s, top)) {
+        heed_graph_fail(g, HEED_NO_MEMORY, "grad: no memory");
+        return;
+    }
+    memset(mark, 0, top + 1);
+    for (int i = 0; i < count; i++)
+        if (xs[i]->id <= top) mark[xs[i]->id] = 1;
+    for (uint32_t id = 0; id <= top; id++)
+        for (int i = 0; !mark[id] && i < g->tape[id]->count; i++) mark[id] = mark[g->tape[id]->x[i]->id];
+    s.leads = mark;
+    s.dy[top] = dy;
+    if (mark[top]) sweep_down(&s, top);
+    for (int i = 0; i < count && !g->error.code; i++) {
+        heed_tensor *d = xs[i]->id <= top && mark[top] ? s.dy[xs[i]->id] : NULL;
+        dxs[i] = d ? d : heed_full(g, (heed_dtype)xs[i]->dtype, xs[i]->rank, xs[i]->shape, 0);
+    }
+    for (int i = 0; i < count && g->error.code; i++) dxs[i] = &g->failed;
+}
+
+heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets)
+{
+    *count = 0;
+    *targets = NULL;
+    if (!usable(g, loss, "backward: the loss")) return g->error.code;
+    if (loss->size != 1 || loss->dtype > HEED_F64) {
+        char text[96];
+        heed_graph_fail(g, HEED_INVALID, "backward: the loss must be one float, it is %s of shape %s", heed_dtype_name((heed_dtype)loss->dtype),
+                        heed_shape_text(loss, text, sizeof text));
+        return g->error.code;
+    }
+    heed_tensor *one = ones_like(g, loss);
+    sweep s = {.g = g, .to_params = true};
+    if (!start(&s, loss->id)) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory");
+    if (!g->error.code) {
+        s.dy[loss->id] = one;
+        if (loss->flags & NODE_NEEDS_GRAD) sweep_down(&s, loss->id);
+        if (!g->error.code) add_target(&s, loss);
+    }
+    *count = s.count;
+    *targets = s.target;
+    return g->error.code;
+}
+
+heed_code heed_backward(heed_graph *g, heed_tensor *loss)
+{
+    size_t count;
+    heed_tensor **targets;
+    bool outer = g->running;
+    if (!g->immortal) g->running = true; /* eager mode must not run accumulations one by one: the gradients change together or not at all */
+    heed_record_backward(g, loss, &count, &targets);
+    if (!g->immortal) g->running = outer;
+    for (size_t i = 0; i + 1 < count && !g->error.code; i++)
+        if (!heed_param_grad(heed_params_at(g->params, targets[i]->param))) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory for gradients");
+    return g->error.code ? g->error.code : heed_run(g, (int)count, targets);
+}

@@ -1,0 +1,96 @@
+/* Inside the graph: nodes, the arena they lie in, and the graph itself. Private to autograd/.
+ *
+ * Invariants
+ *   - A node's operands were recorded before it: ids grow along every edge, so creation order is a topological order.
+ *   - A view's `root` is the node that owns its memory; a root's root is itself.
+ *   - `data` is set for leaves, and for stored values (targets and kept ones) from their run until reset; of all others the value
+ *     lives only while a run needs it.
+ *   - Nothing here is freed singly: the arena forgets all nodes at reset and keeps its blocks.
+ */
+#ifndef HEED_NODE_H
+#define HEED_NODE_H
+
+#include "autograd/memory.h"
+#include "autograd/op.h"
+#include "autograd/params.h"
+
+enum { NODE_NEEDS_GRAD = 1, NODE_KEEP = 2, NODE_CONTIGUOUS = 4, NODE_SCALAR_LEAF = 8, NODE_PARAM = 16 };
+
+struct heed_tensor {
+    const heed_op *op;
+    void *data;
+    heed_tensor *root;
+    heed_tensor **x;
+    void *attr;
+    const int64_t *shape, *stride;
+    int64_t size, offset;      /* elements; offset of a view within its root */
+    uint32_t id, scope;
+    uint8_t dtype, rank, flags;
+    uint8_t unused;
+    int32_t count;             /* operands */
+    int32_t param;             /* index of the parameter of a parameter's leaf, or of an accumulation */
+    double value;              /* of a scalar leaf, and its bits in the tensor's dtype at `data` */
+    heed_tensor *copied;       /* its contiguous copy, if one was asked for */
+};
+
+typedef struct block { struct block *next; size_t size, used; } block;
+
+/* Bump allocation in blocks; reset keeps them. */
+typedef struct arena { block *first, *now; } arena;
+void *arena_alloc(arena *a, size_t size); /* 16-byte aligned, or NULL */
+/* Like heed_grow, with items that lie in the arena. */
+bool arena_grow(arena *a, void **items, size_t *capacity, size_t need, size_t size);
+void arena_reset(arena *a);
+void arena_free(arena *a);
+
+typedef struct scope_name { uint32_t parent; const char *path; } scope_name; /* path: whole, dotted */
+typedef struct named { const char *path; heed_tensor *t; uint64_t hash; } named;
+
+typedef struct pool_chunk { void *block; char *base; size_t size; struct pool_chunk *next; } pool_chunk;
+
+/* Values: chunks of memory for one run after another; `used` bytes of the newest chunk hold stored values until reset. */
+typedef struct pool { pool_chunk *chunk; size_t used, wish; } pool;
+char *pool_take(pool *p, size_t size);  /* room for `size` bytes after what is used, 64-byte aligned, or NULL */
+void pool_reset(pool *p);
+void pool_free(pool *p);
+
+struct plan_cache;
+
+struct heed_graph {
+    heed_error error;
+    heed_tensor failed;
+    arena nodes;
+    arena work;                          /* of planning, forgotten after it */
+    heed_tensor **tape;  size_t count, capacity;
+    uint64_t hash;                       /* of the structure recorded so far */
+    scope_name *scopes;  size_t scope_count, scope_capacity;
+    uint32_t scope;                      /* the open one; 0 is the root */
+    named *names;        size_t name_count, name_capacity;
+    char **patterns;     size_t pattern_count, pattern_capacity;
+    heed_tensor **param_leaf; size_t param_capacity;  /* by index in the store; valid where id < count and it is that leaf */
+    heed_params *params;                 /* the store in use since reset */
+    pool values;
+    struct plan_cache *plans;
+    void *scratch;       size_t scratch_size; /* of all threads together */
+    uint64_t seed, step, draws;
+    int threads;                         /* as asked for; 0: find out */
+    bool eager, anomaly, training, running, immortal;
+};
+
+/* recording */
+heed_tensor *heed_record(heed_graph *g, const heed_shaping *s, size_t attr_size, const void *attr);
+const char *heed_scope_path(const heed_graph *g, uint32_t scope);
+
+extern const heed_op heed_op_leaf;
+extern const heed_op heed_op_accumulate; /* adds its operand to the gradient of parameter number `param` */
+
+static inline uint64_t heed_mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15u;
+    return h ^ (h >> 29);
+}
+
+/* Records the gradients of all trainable parameters in use. The targets, which lie in the arena, are the accumulations and last the loss. */
+heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets);
+
+#endif

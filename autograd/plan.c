@@ -1,0 +1,320 @@
+/* Planning: what the targets need, in which groups, in which memory; and the cache of plans. */
+#include "autograd/plan.h"
+
+#include <string.h>
+
+enum { PLANS = 32 };
+
+typedef struct plan_cache { plan plan[PLANS]; uint64_t clock; } plan_cache;
+
+void heed_plans_free(heed_graph *g)
+{
+    for (int i = 0; g->plans && i < PLANS; i++) arena_free(&g->plans->plan[i].memory);
+    heed_free(g->plans);
+    g->plans = NULL;
+}
+
+bool heed_plan_bind(plan *p, void *where, uint32_t node, bind_kind kind, int64_t offset)
+{
+    if (!arena_grow(&p->memory, (void **)&p->bindings, &p->bound_capacity, p->bound + 1, sizeof *p->bindings)) return false;
+    p->bindings[p->bound++] = (binding){where, node, kind, offset};
+    return true;
+}
+
+/* --- what is needed ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_computed(const heed_tensor *t) { return t->op->kind != HEED_LEAF && t->op->kind != HEED_VIEW && !t->data; }
+
+static void mark_needed(planning *w, int count, heed_tensor *const *targets)
+{
+    heed_graph *g = w->g;
+    for (int i = 0; i < count; i++) {
+        w->needed[targets[i]->id] |= 1;
+        w->needed[targets[i]->root->id] = 2;
+    }
+    for (uint32_t id = (uint32_t)g->count; id-- > 0;) {
+        const heed_tensor *t = g->tape[id];
+        if ((t->flags & NODE_KEEP) && !t->data) w->needed[id] = 2;
+        if (!w->needed[id] || t->data) continue;
+        for (int i = 0; i < t->count; i++) {
+            w->needed[t->x[i]->id] |= 1;
+            w->needed[t->x[i]->root->id] |= 1;
+        }
+    }
+}
+
+/* Who reads what, and where: a value read by another group than its own has to be in memory. */
+static void find_uses(planning *w)
+{
+    heed_graph *g = w->g;
+    for (uint32_t id = 0; id < g->count; id++) {
+        const heed_tensor *t = g->tape[id];
+        int32_t here = w->group_of[id];
+        if (here == NO_GROUP) continue;
+        if (w->needed[id] == 2 || t->op->kind == HEED_KERNEL) w->outside[id] = 1;
+        if (here > w->last_use[id]) w->last_use[id] = here;
+        for (int i = 0; i < t->count; i++) {
+            uint32_t r = t->x[i]->root->id;
+            w->uses[r]++;
+            if (w->group_of[r] != here) w->outside[r] = 1;
+            if (here > w->last_use[r]) w->last_use[r] = here;
+        }
+    }
+}
+
+/* An accumulation whose operand nobody else reads is left to the kernel that makes it, if that one can add. */
+static void fold_accumulations(planning *w)
+{
+    for (size_t i = 0; i < w->group_count; i++) {
+        group *q = &w->groups[i];
+        const heed_tensor *t = w->g->tape[q->first];
+        if (q->pass || t->op != &heed_op_accumulate) continue;
+        const heed_tensor *x = t->x[0], *r = x->root;
+        int32_t from = w->group_of[r->id];
+        if (from == NO_GROUP || w->uses[r->id] != 1 || w->needed[r->id] == 2 || x->size != r->size || !w->fuse) continue;
+        if (r->op->kind != HEED_COLUMNS && !(r->op->kind == HEED_KERNEL && (r->op->flags & HEED_ADDS))) continue;
+        bool taken = false; /* two results of one pass must not go into one gradient at the same time */
+        uint32_t id = w->groups[from].first;
+        for (int k = 0; k < w->groups[from].count; k++, id = w->next[id]) taken |= w->into[id] == t->param;
+        if (taken) continue;
+        w->into[r->id] = t->param;
+        w->last_use[r->id] = from;
+        q->count = 0;
+    }
+}
+
+/* --- memory: offsets within the run's room ---------------------------------------------------------------------------------------- */
+
+typedef struct hole { size_t at, size; } hole;
+typedef struct room { arena *work; hole *holes; size_t count, capacity, top; } room; /* holes sorted by place, none touching another */
+
+static size_t padded(size_t size) { return size ? (size + 63) & ~(size_t)63 : 64; }
+
+/* Best fit among the holes, else at the top. */
+static size_t room_take(room *m, size_t size)
+{
+    size_t best = m->count;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->holes[i].size >= size && (best == m->count || m->holes[i].size < m->holes[best].size)) best = i;
+    if (best == m->count) {
+        m->top += size;
+        return m->top - size;
+    }
+    size_t at = m->holes[best].at;
+    m->holes[best].at += size;
+    m->holes[best].size -= size;
+    if (!m->holes[best].size) memmove(m->holes + best, m->holes + best + 1, (--m->count - best) * sizeof *m->holes);
+    return at;
+}
+
+static bool room_give(room *m, size_t at, size_t size)
+{
+    size_t i = 0;
+    while (i < m->count && m->holes[i].at < at) i++;
+    bool before = i > 0 && m->holes[i - 1].at + m->holes[i - 1].size == at;
+    bool after = i < m->count && at + size == m->holes[i].at;
+    if (before && after) {
+        m->holes[i - 1].size += size + m->holes[i].size;
+        memmove(m->holes + i, m->holes + i + 1, (--m->count - i) * sizeof *m->holes);
+    } else if (before) m->holes[i - 1].size += size;
+    else if (after) {
+        m->holes[i].at = at;
+        m->holes[i].size += size;
+    } else {
+        if (!arena_grow(m->work, (void **)&m->holes, &m->capacity, m->count + 1, sizeof *m->holes)) return false;
+        memmove(m->holes + i + 1, m->holes + i, (m->count++ - i) * sizeof *m->holes);
+        m->holes[i] = (hole){at, size};
+    }
+    return true;
+}
+
+static bool bytes_of(const heed_tensor *t, size_t *size)
+{
+    return heed_size_mul((size_t)t->size, heed_dtype_size((heed_dtype)t->dtype), size);
+}
+
+/* --- kernels ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool describe_array(planning *w, heed_array *a, const heed_tensor *t)
+{
+    int64_t *axes = arena_alloc(&w->p->memory, (size_t)(2 * t->rank + 1) * sizeof *axes);
+    if (!axes) return false;
+    if (t->rank) {
+        memcpy(axes, t->shape, t->rank * sizeof *axes);
+        memcpy(axes + t->rank, t->stride, t->rank * sizeof *axes);
+    }
+    *a = (heed_array){NULL, (heed_dtype)t->dtype, t->rank, t->size, axes, axes + t->rank};
+    return true;
+}
+
+static kernel_step *build_kernel(planning *w, const heed_tensor *t, step *st)
+{
+    plan *p = w->p;
+    kernel_step *k = arena_alloc(&p->memory, sizeof *k);
+    heed_array *x = arena_alloc(&p->memory, (size_t)(t->count + 1) * sizeof *x);
+    if (!k || !x) return NULL;
+    memset(k, 0, sizeof *k);
+    k->op = t->op;
+    k->param = t->op == &heed_op_accumulate ? t->param : w->into[t->id];
+    k->call = (heed_call){.count = t->count, .x = x, .isa = heed_isa_now(), .attr = t->attr};
+    bool ok = describe_array(w, &k->call.y, t);
+    if (t->op != &heed_op_accumulate) st->bytes = (double)t->size * (double)heed_dtype_size((heed_dtype)t->dtype);
+    for (int i = 0; i < t->count && ok; i++) {
+        ok = describe_array(w, &x[i], t->x[i]) &&
+             heed_plan_bind(p, &x[i].p, t->x[i]->root->id, BIND_DATA, t->x[i]->offset * (int64_t)heed_dtype_size((heed_dtype)t->x[i]->dtype));
+        st->bytes += (double)t->x[i]->size * (double)heed_dtype_size((heed_dtype)t->x[i]->dtype);
+    }
+    if (ok && k->param < 0) ok = heed_plan_bind(p, &k->call.y.p, t->id, BIND_DATA, 0);
+    if (ok && t->op->attr_size) ok = heed_plan_bind(p, &k->call.attr, t->id, BIND_ATTR, 0);
+    k->work = (heed_work){1, 0, 0};
+    if (t->op->work) t->op->work(&k->call, &k->work);
+    if (k->work.scratch > p->scratch) p->scratch = k->work.scratch;
+    st->phases = k->work.phases;
+    st->flops = t->op->flops ? t->op->flops(&k->call) : (double)t->size;
+    return ok ? k : NULL;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool build_steps(planning *w, const int32_t *members_by_last_use, const int32_t *next_dead)
+{
+    plan *p = w->p;
+    heed_graph *g = w->g;
+    room m = {.work = &g->work, .top = p->stored_bytes};
+    for (size_t i = 0; i < w->group_count; i++) {
+        group *q = &w->groups[i];
+        if (!q->count) continue;
+        if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
+        step *st = &p->steps[p->count++];
+        *st = (step){.node = q->last};
+        size_t size, shared = 0, shared_at = 0;
+        uint32_t id = q->first;
+        for (int k = 0; k < q->count; k++, id = w->next[id]) {
+            p->nodes++;
+            if (!w->outside[id] || w->needed[id] == 2 || w->into[id] >= 0) continue;
+            if (!bytes_of(g->tape[id], &size)) return false;
+            p->place[id] = (int64_t)room_take(&m, padded(size));
+        }
+        if (q->pass) {
+            st->pass = heed_pass_build(w, (int32_t)i, st);
+            if (!st->pass) return false;
+            shared = st->pass->shared;
+        } else {
+            st->kernel = build_kernel(w, g->tape[q->first], st);
+            if (!st->kernel) return false;
+            shared = st->kernel->work.shared;
+        }
+        if (shared) {
+            shared = padded(shared);
+            shared_at = room_take(&m, shared);
+            void *where = q->pass ? (void *)&st->pass->shared_base : (void *)&st->kernel->call.shared;
+            if (!heed_plan_bind(p, where, 0, BIND_PLACE, (int64_t)shared_at) || !room_give(&m, shared_at, shared)) return false;
+        }
+        for (int32_t d = members_by_last_use[i]; d >= 0; d = next_dead[d]) { /* values that die with this group */
+            if (p->place[d] < 0 || w->needed[d] == 2 || w->into[d] >= 0) continue;
+            bytes_of(g->tape[d], &size);
+            if (!room_give(&m, (size_t)p->place[d], padded(size))) return false;
+        }
+        p->work += st->flops + st->bytes / 4;
+    }
+    p->peak = m.top;
+    return true;
+}
+
+/* Longest chain of groups that wait for each other. */
+static int64_t depth_of(planning *w)
+{
+    int32_t *depth = arena_alloc(&w->g->work, (w->group_count + 1) * sizeof *depth);
+    int32_t most = 0;
+    if (!depth) return 0;
+    for (size_t i = 0; i < w->group_count; i++) {
+        const group *q = &w->groups[i];
+        int32_t before = 0;
+        uint32_t id = q->first;
+        for (int k = 0; k < q->count; k++, id = w->next[id])
+            for (int j = 0; j < w->g->tape[id]->count; j++) {
+                int32_t from = w->group_of[w->g->tape[id]->x[j]->root->id];
+                if (from != NO_GROUP && from != (int32_t)i && depth[from] > before) before = depth[from];
+            }
+        depth[i] = before + (q->count > 0);
+        if (depth[i] > most) most = depth[i];
+    }
+    return most;
+}
+
+static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *targets, bool fuse)
+{
+    size_t n = g->count;
+    arena_reset(&g->work);
+    planning w = {.g = g, .p = p, .fuse = fuse};
+    w.needed = arena_alloc(&g->work, 2 * n);
+    w.group_of = arena_alloc(&g->work, 5 * n * sizeof *w.group_of);
+    int32_t *dead = arena_alloc(&g->work, n * sizeof *dead);
+    p->place = arena_alloc(&p->memory, n * sizeof *p->place);
+    if (!w.needed || !w.group_of || !dead || !p->place) return false;
+    w.outside = w.needed + n;
+    w.last_use = w.group_of + n;
+    w.into = w.group_of + 2 * n;
+    w.uses = w.group_of + 3 * n;
+    w.next = (uint32_t *)w.group_of + 4 * n;
+    memset(w.needed, 0, 2 * n);
+    memset(w.group_of, -1, 3 * n * sizeof *w.group_of);
+    memset(w.uses, 0, 2 * n * sizeof *w.uses);
+    memset(p->place, -1, n * sizeof *p->place);
+    p->placed = n;
+    mark_needed(&w, count, targets);
+    if (!heed_group_nodes(&w)) return false;
+    find_uses(&w);
+    fold_accumulations(&w);
+    /* stored values first, one after another */
+    for (uint32_t id = 0; id < n; id++) {
+        size_t size;
+        if (w.needed[id] != 2 || !is_computed(g->tape[id])) continue;
+        if (!bytes_of(g->tape[id], &size) || !arena_grow(&p->memory, (void **)&p->stored, &p->stored_capacity, p->stored_count + 1, sizeof *p->stored))
+            return false;
+        p->place[id] = (int64_t)p->stored_bytes;
+        p->stored_bytes += padded(size);
+        p->stored[p->stored_count++] = id;
+    }
+    int32_t *by_group = arena_alloc(&g->work, (w.group_count + 1) * sizeof *by_group);
+    if (!by_group) return false;
+    memset(by_group, -1, (w.group_count + 1) * sizeof *by_group);
+    for (uint32_t id = 0; id < n; id++)
+        if (w.group_of[id] != NO_GROUP) {
+            dead[id] = by_group[w.last_use[id]];
+            by_group[w.last_use[id]] = (int32_t)id;
+        }
+    if (!build_steps(&w, by_group, dead)) return false;
+    p->depth = depth_of(&w);
+    return true;
+}
+
+plan *heed_plan_for(heed_graph *g, int count, heed_tensor *const *targets, bool fuse)
+{
+    if (!g->plans && !(g->plans = heed_calloc(1, sizeof *g->plans))) {
+        heed_graph_fail(g, HEED_NO_MEMORY, "run: no memory for a plan");
+        return NULL;
+    }
+    plan_cache *c = g->plans;
+    uint64_t key = heed_mix(g->hash, (uint64_t)g->count << 1 | fuse);
+    for (int i = 0; i < count; i++) key = heed_mix(key, targets[i]->id);
+    plan *oldest = &c->plan[0];
+    for (int i = 0; i < PLANS; i++) {
+        plan *p = &c->plan[i];
+        if (p->age && p->key == key && p->placed == g->count) {
+            p->age = ++c->clock;
+            return p;
+        }
+        if (p->age < oldest->age) oldest = p;
+    }
+    arena memory = oldest->memory;
+    arena_reset(&memory);
+    *oldest = (plan){.memory = memory, .key = key};
+    if (!make_plan(g, oldest, count, targets, fuse)) {
+        oldest->age = 0;
+        heed_graph_fail(g, HEED_NO_MEMORY, "run: no memory for a plan");
+        return NULL;
+    }
+    oldest->age = ++c->clock;
+    return oldest;
+}

@@ -1,0 +1,141 @@
+/* Inside a run: what is computed, in which order, and where. Private to autograd/.
+ *
+ * A plan is made from the structure of the graph alone (ops, shapes, strides, who wants what) and is kept under a hash of that structure: a
+ * later graph of the same structure runs by it at once. It refers to nodes by id; `bindings` say which of its pointers have to be
+ * set to which node's memory or attribute before a run.
+ *
+ *   group   what is executed together: one pass of fused ops, or one kernel
+ *   pass    a chain of elementwise and row ops over one iteration space, executed tile by tile (pass.c)
+ *   place   where a node's value lies, in bytes from the run's base; stored values first, then temporaries by live range
+ */
+#ifndef HEED_PLAN_H
+#define HEED_PLAN_H
+
+#include "autograd/node.h"
+
+typedef enum slot_kind {
+    SLOT_FULL,    /* a register of rows x cols */
+    SLOT_ROW,     /* a register of one number a row */
+    SLOT_MEMORY,  /* an operand in memory, by strides over the iteration space */
+    SLOT_RESULT,  /* a result in memory, whole rows */
+    SLOT_ROWS,    /* a result in memory, one number a row */
+    SLOT_PARTIAL  /* a task's partial column sums */
+} slot_kind;
+
+typedef struct slot {
+    char *base;                /* bound before the run: memory of operands and results */
+    int64_t stride[HEED_MAX_RANK]; /* SLOT_MEMORY: elements along each collapsed axis */
+    size_t at;                 /* registers: offset within the scratch; SLOT_PARTIAL: within the shared scratch */
+    int32_t size;              /* bytes of an element */
+    slot_kind kind;
+} slot;
+
+typedef struct instruction {
+    heed_tile_fn *run;
+    const void *attr;
+    const heed_op *op;         /* NULL: gather a strided operand into a register */
+    const int64_t *shape;      /* of the result, in the plan */
+    int32_t rank;
+    int32_t count, y;          /* operands; slot of the result */
+    const int32_t *x;          /* slots of the operands */
+    uint8_t by_row;            /* works on numbers of one a row: presented as one long row */
+    uint8_t from, to;          /* dtypes of the last operand and of the result */
+    uint32_t node;
+} instruction;
+
+typedef struct sink {          /* column sums: partial sums of each task, then their sum */
+    int32_t slot, size;
+    char *out;                 /* bound */
+    heed_dtype dtype;
+    int32_t param;             /* index of the parameter whose gradient it is added to, or -1 */
+    bool accumulate;
+} sink;
+
+typedef struct pass {
+    int rank;                  /* collapsed axes: outer ones, rows, columns */
+    int64_t dim[HEED_MAX_RANK + 1];
+    int64_t rows, cols;        /* of a tile */
+    int64_t tiles_down, tiles_across, tiles, tiles_a_task, tasks;
+    int slots, instructions, sinks;
+    slot *slot;
+    instruction *instruction;
+    sink *sink;
+    size_t scratch, shared;
+    char *shared_base;
+} pass;
+
+typedef struct kernel_step {
+    const heed_op *op;
+    heed_call call;
+    heed_work work;
+    int32_t param;             /* HEED_ADDS and accumulate: index of the parameter whose gradient is the result, or -1 */
+} kernel_step;
+
+typedef struct step {
+    pass *pass;                /* one of the two */
+    kernel_step *kernel;
+    uint32_t node;             /* the last node computed: for messages */
+    int phases;
+    double flops, bytes;
+} step;
+
+typedef enum bind_kind { BIND_DATA, BIND_ATTR, BIND_PLACE } bind_kind;
+typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t offset; } binding;
+
+typedef struct plan {
+    uint64_t key, age;
+    arena memory;
+    step *steps;         size_t count, capacity;
+    binding *bindings;   size_t bound, bound_capacity;
+    int64_t *place;      size_t placed, place_capacity; /* by node id; -1: not computed by this plan */
+    uint32_t *stored;    size_t stored_count, stored_capacity;
+    size_t stored_bytes, peak, scratch;
+    int64_t nodes, depth;
+    double work;               /* rough operations: decides whether threads pay */
+} plan;
+
+/* The plan for these targets, from the cache or made now; NULL when memory is refused (the graph has failed). `fuse` false: every op alone. */
+plan *heed_plan_for(heed_graph *g, int count, heed_tensor *const *targets, bool fuse);
+void heed_plans_free(heed_graph *g);
+
+/* --- the pieces of planning -------------------------------------------------------------------------------------------------- */
+
+enum { NO_GROUP = -1 };
+typedef struct group {
+    bool pass, rows;           /* a pass; with ops that need whole rows */
+    int rank;                  /* iteration space without leading ones: rank axes, the last is the columns */
+    int64_t shape[HEED_MAX_RANK];
+    uint32_t first, last;      /* members in order, linked by planning.next */
+    int32_t count;
+} group;
+
+typedef struct planning {      /* lives while a plan is made */
+    heed_graph *g;
+    plan *p;
+    bool fuse;
+    uint8_t *needed;           /* by id: 1 value needed, 2 target or kept (stored) */
+    int32_t *group_of;         /* by id: the group that computes it, or NO_GROUP */
+    uint32_t *next;            /* by id: the next member of its group */
+    int32_t *last_use;         /* by root id: last group that reads it */
+    int32_t *uses;             /* by root id: how many nodes read it */
+    uint8_t *outside;          /* by root id: needed in memory, not only within its pass */
+    int32_t *into;             /* by root id: parameter whose gradient takes the value directly, or -1 */
+    group *groups;
+    size_t group_count, group_capacity;
+} planning;
+
+enum { MAX_PASS = 64 };
+
+bool heed_group_nodes(planning *w);                         /* group.c: fills groups, group_of, next; false without memory */
+pass *heed_pass_build(planning *w, int32_t group, step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
+/* The axes of the iteration space of a node (FOLD, COLUMNS: its operand's) without leading ones; rank at least 1. */
+int heed_space(const heed_tensor *t, int64_t shape[HEED_MAX_RANK]);
+bool heed_plan_bind(plan *p, void *where, uint32_t node, bind_kind kind, int64_t offset);
+
+/* --- execution ---------------------------------------------------------------------------------------------------------------- */
+
+void heed_pass_task(const pass *p, int phase, int64_t task, char *scratch);
+int64_t heed_pass_tasks(const pass *p, int phase);
+heed_code heed_execute(heed_graph *g, plan *p);
+
+#endif

@@ -1,0 +1,262 @@
+/* Recording: an op's shape rule is asked, a node is made, nothing is computed. */
+#include "autograd/node.h"
+#include "autograd/plan.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+const heed_op heed_op_leaf = {.name = "leaf", .kind = HEED_LEAF};
+
+bool heed_reject(heed_shaping *s, const char *format, ...)
+{
+    char text[320];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    heed_graph_fail(s->g, HEED_INVALID, "%s: %s", s->op->name, text);
+    return false;
+}
+
+bool heed_shape_like(heed_shaping *s, const heed_tensor *x)
+{
+    s->rank = x->rank;
+    for (int i = 0; i < x->rank; i++) s->shape[i] = x->shape[i];
+    return true;
+}
+
+bool heed_shape_float(heed_shaping *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        if (s->x[i]->dtype > HEED_F64) return heed_reject(s, "operand %d is %s, not a float", i, heed_dtype_name(s->x[i]->dtype));
+        if (s->x[i]->dtype != s->x[0]->dtype)
+            return heed_reject(s, "operands differ in dtype: %s and %s", heed_dtype_name(s->x[0]->dtype), heed_dtype_name(s->x[i]->dtype));
+    }
+    return true;
+}
+
+bool heed_shape_broadcast(heed_shaping *s)
+{
+    s->rank = 0;
+    for (int i = 0; i < s->count; i++) {
+        const heed_tensor *x = s->x[i];
+        if (x->dtype == HEED_U8) {
+            if (s->dtype == HEED_U8 && s->count > 1 && s->x[s->count - 1]->dtype != HEED_U8) s->dtype = s->x[s->count - 1]->dtype;
+        } else if (x->dtype != s->dtype)
+            return heed_reject(s, "operands differ in dtype: %s and %s", heed_dtype_name(x->dtype), heed_dtype_name(s->dtype));
+        if (x->rank > s->rank) { /* shift what is known to the right */
+            int more = x->rank - s->rank;
+            for (int k = s->rank; k-- > 0;) s->shape[k + more] = s->shape[k];
+            for (int k = 0; k < more; k++) s->shape[k] = 1;
+            s->rank = x->rank;
+        }
+        for (int k = 1; k <= x->rank; k++) {
+            int64_t a = s->shape[s->rank - k], b = x->shape[x->rank - k];
+            if (a == b || b == 1) continue;
+            if (a != 1) {
+                char left[96], right[96];
+                return heed_reject(s, "shapes do not broadcast: %s and %s", heed_shape_text(s->x[0], left, sizeof left),
+                                   heed_shape_text(x, right, sizeof right));
+            }
+            s->shape[s->rank - k] = b;
+        }
+    }
+    return true;
+}
+
+/* Number of elements and of bytes, overflow-checked. */
+static bool count_elements(const heed_shaping *s, int64_t *size)
+{
+    int64_t n = 1, bytes;
+    bool zero = false;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->shape[i] < 0) return false;
+        if (s->shape[i] == 0) zero = true;
+        else if (__builtin_mul_overflow(n, s->shape[i], &n)) return false;
+    }
+    *size = zero ? 0 : n;
+    return !__builtin_mul_overflow(n, (int64_t)heed_dtype_size(s->dtype), &bytes);
+}
+
+static bool is_row_major(int rank, const int64_t *shape, const int64_t *stride, int64_t size)
+{
+    int64_t step = 1;
+    if (size == 0) return true;
+    for (int i = rank; i-- > 0; step *= shape[i])
+        if (shape[i] != 1 && stride[i] != step) return false;
+    return true;
+}
+
+/* Makes the node of a shaped op whose struct, operands and attribute lie at `t`. */
+static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
+{
+    if (s->rank > HEED_MAX_RANK || !count_elements(s, &t->size)) {
+        heed_graph_fail(g, HEED_INVALID, "%s: the result would have too many elements or axes", s->op->name);
+        return &g->failed;
+    }
+    bool view = s->op->kind == HEED_VIEW;
+    t->op = s->op;
+    t->dtype = (uint8_t)s->dtype;
+    t->rank = (uint8_t)s->rank;
+    t->scope = g->scope;
+    t->data = NULL;
+    t->copied = NULL;
+    t->param = -1;
+    t->root = view ? s->x[0]->root : t;
+    t->offset = view ? s->x[0]->offset + s->offset : 0;
+    t->shape = t->stride = NULL;
+    t->flags = NODE_CONTIGUOUS;
+    uint64_t h = heed_mix(g->hash, (uint64_t)(uintptr_t)s->op);
+    if (s->rank) {
+        int64_t *shape = arena_alloc(&g->nodes, (size_t)s->rank * 2 * sizeof *shape), step = 1;
+        if (!shape) goto refused;
+        for (int i = s->rank; i-- > 0; step *= s->shape[i]) {
+            shape[i] = s->shape[i];
+            shape[s->rank + i] = view ? s->stride[i] : step;
+            h = heed_mix(h, (uint64_t)shape[i]);
+            if (view) h = heed_mix(h, (uint64_t)s->stride[i]);
+        }
+        t->shape = shape;
+        t->stride = shape + s->rank;
+        if (view && !is_row_major(s->rank, t->shape, t->stride, t->size)) t->flags = 0;
+    }
+    if (g->count == g->capacity && !heed_grow((void **)&g->tape, &g->capacity, g->count + 1, sizeof *g->tape)) goto refused;
+    t->id = (uint32_t)g->count;
+    if (s->op->kind != HEED_LEAF && !(s->op->flags & HEED_NO_GRADIENT))
+        for (int i = 0; i < t->count; i++) t->flags |= t->x[i]->flags & NODE_NEEDS_GRAD;
+    for (int i = 0; i < t->count; i++) h = heed_mix(h, t->id - t->x[i]->id);
+    g->hash = heed_mix(h, (uint64_t)t->dtype | (uint64_t)t->rank << 8 | (uint64_t)t->flags << 16 | (uint64_t)(uint32_t)t->count << 32);
+    g->tape[g->count++] = t;
+    return t;
+refused:
+    return heed_graph_fail(g, HEED_NO_MEMORY, "%s: no memory for the graph", s->op->name);
+}
+
+heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor *const *x, const void *attr)
+{
+    if (g->error.code) return &g->failed;
+    if (op->operands >= 0 ? count != op->operands : count < 0)
+        return heed_graph_fail(g, HEED_INVALID, "%s: takes %d operands, got %d", op->name, op->operands, count);
+    bool copies = op->kind == HEED_KERNEL && !(op->flags & HEED_ANY_STRIDE);
+    size_t links = ((size_t)count * sizeof *x + 15) & ~(size_t)15, head = (sizeof(heed_tensor) + 15) & ~(size_t)15;
+    char *memory = arena_alloc(&g->nodes, head + links + op->attr_size);
+    if (!memory) return heed_graph_fail(g, HEED_NO_MEMORY, "%s: no memory for the graph", op->name);
+    heed_tensor *t = (heed_tensor *)(void *)memory;
+    t->x = (heed_tensor **)(void *)(memory + head);
+    t->attr = op->attr_size ? memory + head + links : NULL;
+    t->count = count;
+    if (op->attr_size) memcpy(t->attr, attr, op->attr_size);
+    for (int i = 0; i < count; i++) {
+        heed_tensor *in = x[i];
+        if (!in || in->id >= g->count || g->tape[in->id] != in)
+            return heed_graph_fail(g, HEED_INVALID, "%s: operand %d is not of this graph since its last reset", op->name, i);
+        if (copies && !(in->flags & NODE_CONTIGUOUS) &&
+            !((op->flags & HEED_LAST_CONTIGUOUS) && (in->shape[in->rank - 1] <= 1 || in->stride[in->rank - 1] == 1))) {
+            if (!in->copied) in->copied = heed_contiguous(g, in);
+            in = in->copied;
+            if (g->error.code) return &g->failed;
+        }
+        t->x[i] = in;
+    }
+    heed_shaping s;
+    s.g = g;
+    s.op = op;
+    s.count = count;
+    s.x = t->x;
+    s.attr = t->attr;
+    s.dtype = count ? (heed_dtype)t->x[count - 1]->dtype : HEED_F32;
+    s.rank = 0;
+    s.offset = 0;
+    if (!op->shape(&s)) {
+        if (!g->error.code) heed_graph_fail(g, HEED_INVALID, "%s: refused its operands", op->name);
+        return &g->failed;
+    }
+    t = finish(g, t, &s);
+    if ((g->eager || g->anomaly) && !g->running && !g->error.code && op->kind != HEED_VIEW) heed_run(g, 1, &t);
+    return t;
+}
+
+static heed_tensor *leaf(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape)
+{
+    if (g->error.code) return &g->failed;
+    if (rank < 0 || rank > HEED_MAX_RANK) return heed_graph_fail(g, HEED_INVALID, "input: rank %d is not in 0..%d", rank, HEED_MAX_RANK);
+    heed_tensor *t = arena_alloc(&g->nodes, sizeof *t);
+    if (!t) return heed_graph_fail(g, HEED_NO_MEMORY, "input: no memory for the graph");
+    t->x = NULL;
+    t->attr = NULL;
+    t->count = 0;
+    heed_shaping s;
+    s.g = g;
+    s.op = &heed_op_leaf;
+    s.count = 0;
+    s.x = NULL;
+    s.dtype = dtype;
+    s.rank = rank;
+    for (int i = 0; i < rank; i++) s.shape[i] = shape[i];
+    return finish(g, t, &s);
+}
+
+heed_tensor *heed_input(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape, const void *data)
+{
+    heed_tensor *t = leaf(g, dtype, rank, shape);
+    if (g->error.code) return t;
+    if (!data && t->size) return heed_graph_fail(g, HEED_INVALID, "input: no data");
+    t->data = (void *)(uintptr_t)(data ? data : (const void *)&t->value);
+    return t;
+}
+
+heed_tensor *heed_scalar(heed_graph *g, heed_dtype dtype, double value)
+{
+    heed_tensor *t = leaf(g, dtype, 0, NULL);
+    if (g->error.code) return t;
+    switch (dtype) {
+    case HEED_F32: memcpy(&t->value, &(float){(float)value}, 4); break;
+    case HEED_I32: memcpy(&t->value, &(int32_t){(int32_t)value}, 4); break;
+    case HEED_U8: memcpy(&t->value, &(uint8_t){value != 0}, 1); break;
+    default: t->value = value;
+    }
+    t->data = &t->value;
+    return t;
+}
+
+heed_tensor *heed_use(heed_graph *g, heed_param *p)
+{
+    if (g->error.code) return &g->failed;
+    heed_params *ps = heed_param_store(p);
+    if (heed_params_error(ps)->code) return heed_graph_fail(g, heed_params_error(ps)->code, "%s", heed_params_error(ps)->message);
+    if (g->params && g->params != ps)
+        return heed_graph_fail(g, HEED_INVALID, "%s: parameters of two stores in one graph", heed_param_name(p));
+    size_t i = (size_t)heed_param_index(p), old = g->param_capacity;
+    if (!heed_grow((void **)&g->param_leaf, &g->param_capacity, i + 1, sizeof *g->param_leaf))
+        return heed_graph_fail(g, HEED_NO_MEMORY, "%s: no memory", heed_param_name(p));
+    if (old < g->param_capacity) memset(g->param_leaf + old, 0, (g->param_capacity - old) * sizeof *g->param_leaf);
+    if (!g->params) memset(g->param_leaf, 0, g->param_capacity * sizeof *g->param_leaf);
+    g->params = ps;
+    if (g->param_leaf[i]) return g->param_leaf[i];
+    heed_tensor *t = leaf(g, heed_param_dtype(p), heed_param_rank(p), heed_param_shape(p));
+    if (g->error.code) return t;
+    t->data = heed_param_data(p);
+    t->param = (int32_t)i;
+    t->flags |= NODE_PARAM | (heed_param_is_trainable(p) ? NODE_NEEDS_GRAD : 0);
+    g->hash = heed_mix(g->hash, i << 8 | t->flags);
+    return g->param_leaf[i] = t;
+}
+
+heed_tensor *heed_keep(heed_graph *g, heed_tensor *t)
+{
+    if (g->error.code) return &g->failed;
+    t->root->flags |= NODE_KEEP;
+    g->hash = heed_mix(g->hash, t->root->id);
+    return t;
+}
+
+/* --- accumulation into a parameter's gradient: recorded by heed_backward, run by the plan ---------------------------------------- */
+
+static bool accumulate_shape(heed_shaping *s)
+{
+    s->rank = 0;
+    return true;
+}
+
+const heed_op heed_op_accumulate = {.name = "accumulate", .kind = HEED_KERNEL, .operands = 1, .flags = HEED_NO_GRADIENT, .shape = accumulate_shape};
