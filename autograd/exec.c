@@ -48,7 +48,7 @@ static void accumulate_task(const heed_call *c, int64_t task)
     }
 }
 
-static int64_t step_tasks(const step *s, int phase)
+static int64_t step_tasks(const plan_step *s, int phase)
 {
     if (s->pass) return heed_pass_tasks(s->pass, phase);
     const kernel_step *k = s->kernel;
@@ -56,7 +56,7 @@ static int64_t step_tasks(const step *s, int phase)
     return k->op->tasks ? k->op->tasks(&k->call, phase) : 1;
 }
 
-static void step_task(const step *s, int phase, int64_t task, char *scratch)
+static void step_task(const plan_step *s, int phase, int64_t task, char *scratch)
 {
     if (s->pass) heed_pass_task(s->pass, phase, task, scratch);
     else if (s->kernel->op == &heed_op_accumulate) accumulate_task(&s->kernel->call, task);
@@ -87,7 +87,7 @@ static void bind(heed_graph *g, plan *p, char *base)
         memcpy(b->where, &at, sizeof at);
     }
     for (size_t i = 0; i < p->count; i++) {
-        step *s = &p->steps[i];
+        plan_step *s = &p->steps[i];
         if (s->kernel && s->kernel->param >= 0) s->kernel->call.y.p = bind_gradient(g, s->kernel->param, &s->kernel->call.accumulate);
         for (int k = 0; s->pass && k < s->pass->sinks; k++) {
             sink *out = &s->pass->sink[k];
@@ -118,7 +118,7 @@ static void run_parallel(plan *p, char *scratch, int threads, int64_t *counters)
         int64_t *counter = counters;
         bool alone = false; /* thread 0 has run steps that the others have not waited for */
         for (size_t i = 0; i < p->count; i++) {
-            const step *s = &p->steps[i];
+            const plan_step *s = &p->steps[i];
             for (int phase = 0; phase < s->phases; phase++, counter++) {
                 int64_t tasks = step_tasks(s, phase), t;
                 if (tasks <= 1) {
@@ -151,28 +151,20 @@ static bool all_finite(const heed_array *a)
     return true;
 }
 
-/* After an unfused step: is its result the first that is not finite? */
-static bool check_step(heed_graph *g, const plan *p, const step *s, char *base)
+/* After an unfused step: fails the graph if its result is the first that is not finite. */
+static void check_step(heed_graph *g, const plan *p, const plan_step *s, char *base)
 {
-    heed_tensor *t = g->tape[s->node];
-    if (t->op == &heed_op_accumulate) return true;
+    const heed_tensor *t = g->tape[s->node];
     heed_array y = {node_memory(g, p, base, t->id), (heed_dtype)t->dtype, t->rank, t->size, t->shape, t->stride};
-    if (!y.p || all_finite(&y)) return true;
-    char text[320] = "", shape[96];
+    if (t->op == &heed_op_accumulate || all_finite(&y)) return;
+    char text[320] = "none", shape[96];
     size_t used = 0;
     for (int i = 0; i < t->count && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s of %s", i ? ", " : "", t->x[i]->op->name,
-                                 heed_shape_text(t->x[i], shape, sizeof shape), heed_scope_path(g, t->x[i]->scope));
-    int64_t bad = 0;
-    double value = 0;
-    for (; bad < y.size; bad++) {
-        value = y.dtype == HEED_F32 ? (double)((const float *)y.p)[bad] : ((const double *)y.p)[bad];
-        if (!isfinite(value)) break;
-    }
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "", t->x[i]->op->name,
+                                 heed_shape_text(t->x[i], shape, sizeof shape));
     const char *path = heed_scope_path(g, t->scope);
-    heed_fail(&g->error, HEED_INVALID, "%s%s%s: element %lld of the result %s is %s; operands: %s", path, *path ? ": " : "", t->op->name,
-              (long long)bad, heed_shape_text(t, shape, sizeof shape), isnan(value) ? "not a number" : "infinite", count_text(t, text));
-    return false;
+    heed_fail(&g->error, HEED_INVALID, "%s%s%s: the result %s is the first with a NaN or infinity; operands: %s", path, *path ? ": " : "", t->op->name,
+              heed_shape_text(t, shape, sizeof shape), text);
 }
 
 heed_code heed_execute(heed_graph *g, plan *p)
@@ -202,6 +194,7 @@ heed_code heed_execute(heed_graph *g, plan *p)
             }
             check_step(g, p, &p->steps[i], base);
         }
+        if (g->error.code && g->params) heed_params_zero_grad(g->params); /* half a gradient must not be used */
     } else if (threads == 1) run_serial(p, scratch);
 #ifdef _OPENMP
     else {
@@ -216,5 +209,49 @@ heed_code heed_execute(heed_graph *g, plan *p)
         t->data = base + p->place[t->id];
     }
     g->values.used += p->stored_bytes;
+    g->hash = heed_mix(g->hash, p->key); /* a later plan of this graph depends on what is stored */
     return HEED_OK;
+}
+
+/* --- asking for values ---------------------------------------------------------------------------------------------------------------- */
+
+heed_code heed_run(heed_graph *g, int count, heed_tensor *const *targets)
+{
+    if (g->error.code) return g->error.code;
+    bool missing = false;
+    for (int i = 0; i < count; i++) {
+        const heed_tensor *t = targets[i];
+        if (!t || t->id >= g->count || g->tape[t->id] != t) {
+            heed_graph_fail(g, HEED_INVALID, "run: target %d is not of this graph since its last reset", i);
+            return g->error.code;
+        }
+        missing |= !t->root->data;
+    }
+    if (!missing) return HEED_OK;
+    plan *p = heed_plan_for(g, count, targets, !g->eager && !g->anomaly);
+    return p ? heed_execute(g, p) : g->error.code;
+}
+
+const void *heed_data(heed_graph *g, heed_tensor *t)
+{
+    if (g->error.code) return NULL;
+    heed_tensor *c = heed_contiguous(g, t);
+    if (heed_run(g, 1, &c)) return NULL;
+    return (const char *)c->root->data + (size_t)c->offset * heed_dtype_size((heed_dtype)c->dtype);
+}
+
+double heed_item(heed_graph *g, heed_tensor *t)
+{
+    if (!g->error.code && t->size != 1) {
+        char text[96];
+        heed_graph_fail(g, HEED_INVALID, "item: a tensor of shape %s is not one number", heed_shape_text(t, text, sizeof text));
+    }
+    const void *p = heed_data(g, t);
+    if (!p) return NAN;
+    switch (t->dtype) {
+    case HEED_F32: return (double)*(const float *)p;
+    case HEED_F64: return *(const double *)p;
+    case HEED_I32: return (double)*(const int32_t *)p;
+    default: return (double)*(const uint8_t *)p;
+    }
 }

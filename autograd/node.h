@@ -93,4 +93,8 @@ static inline uint64_t heed_mix(uint64_t h, uint64_t v)
 /* Records the gradients of all trainable parameters in use. The targets, which lie in the arena, are the accumulations and last the loss. */
 heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets);
 
+/* params.c for the executor: takes note that a gradient is written now, and tells whether it was zero before. */
+bool heed_param_take_grad(heed_param *p);
+void *heed_param_grad_memory(heed_param *p); /* without making the zeros true */
+
 #endif

@@ -290,11 +290,11 @@ static void *to_plan(plan *p, const void *items, size_t size)
     return copy;
 }
 
-pass *heed_pass_build(planning *w, int32_t number, step *st)
+pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
 {
     const group *q = &w->groups[number];
-    plan *plan = w->p;
-    pass *p = arena_alloc(&plan->memory, sizeof *p);
+    plan *to = w->p;
+    pass *p = arena_alloc(&to->memory, sizeof *p);
     size_t most = 0;
     for (uint32_t id = q->first, i = 0; i < (uint32_t)q->count; i++, id = w->next[id]) most += (size_t)w->g->tape[id]->count + 1;
     const heed_tensor **seen = arena_alloc(&w->g->work, (most + 1) * sizeof *seen);
@@ -316,33 +316,33 @@ pass *heed_pass_build(planning *w, int32_t number, step *st)
     }
     if (!assign_registers(&b)) return NULL;
     /* from the workspace into the plan, where pointers stay */
-    p->slot = to_plan(plan, p->slot, (size_t)p->slots * sizeof *p->slot);
-    p->instruction = to_plan(plan, p->instruction, (size_t)p->instructions * sizeof *p->instruction);
-    p->sink = to_plan(plan, p->sink, (size_t)p->sinks * sizeof *p->sink);
+    p->slot = to_plan(to, p->slot, (size_t)p->slots * sizeof *p->slot);
+    p->instruction = to_plan(to, p->instruction, (size_t)p->instructions * sizeof *p->instruction);
+    p->sink = to_plan(to, p->sink, (size_t)p->sinks * sizeof *p->sink);
     if (!p->slot || !p->instruction || !p->sink) return NULL;
     bool ok = true;
     for (int i = 0; i < own && ok; i++) {
         slot_kind kind = p->slot[i].kind;
         if (kind == SLOT_MEMORY || kind == SLOT_RESULT || kind == SLOT_ROWS)
-            ok = heed_plan_bind(plan, &p->slot[i].base, seen[i]->root->id, BIND_DATA, seen[i]->offset * p->slot[i].size);
+            ok = heed_plan_bind(to, &p->slot[i].base, seen[i]->root->id, BIND_DATA, seen[i]->offset * p->slot[i].size);
         if (kind == SLOT_MEMORY) st->bytes += (double)seen[i]->size * p->slot[i].size;
         if (kind == SLOT_RESULT || kind == SLOT_ROWS) st->bytes += (double)seen[i]->size * p->slot[i].size;
     }
     for (int i = 0; i < p->sinks && ok; i++) {
         const heed_tensor *t = seen[p->sink[i].slot];
         p->sink[i].param = w->into[t->id];
-        if (p->sink[i].param < 0) ok = heed_plan_bind(plan, &p->sink[i].out, t->id, BIND_DATA, 0);
+        if (p->sink[i].param < 0) ok = heed_plan_bind(to, &p->sink[i].out, t->id, BIND_DATA, 0);
         st->bytes += (double)t->size * p->sink[i].size;
     }
     for (int i = 0; i < p->instructions && ok; i++) {
         const instruction *ins = &p->instruction[i];
-        if (ins->op && ins->op->attr_size) ok = heed_plan_bind(plan, &p->instruction[i].attr, ins->node, BIND_ATTR, 0);
+        if (ins->op && ins->op->attr_size) ok = heed_plan_bind(to, &p->instruction[i].attr, ins->node, BIND_ATTR, 0);
         double space = 1;
         for (int k = 0; k < p->rank - ins->by_row; k++) space *= (double)p->dim[k];
         if (ins->op) st->flops += space;
     }
     size_t spans = (size_t)p->slots * sizeof(heed_span); /* a large pass keeps them in the scratch */
-    if (p->scratch + spans > plan->scratch) plan->scratch = p->scratch + spans;
+    if (p->scratch + spans > to->scratch) to->scratch = p->scratch + spans;
     st->phases = p->sinks ? 2 : 1;
     return ok ? p : NULL;
 }

@@ -30,11 +30,11 @@ static void mark_needed(planning *w, int count, heed_tensor *const *targets)
     heed_graph *g = w->g;
     for (int i = 0; i < count; i++) {
         w->needed[targets[i]->id] |= 1;
-        w->needed[targets[i]->root->id] = 2;
+        w->needed[targets[i]->root->id] |= 3;
     }
     for (uint32_t id = (uint32_t)g->count; id-- > 0;) {
         const heed_tensor *t = g->tape[id];
-        if ((t->flags & NODE_KEEP) && !t->data) w->needed[id] = 2;
+        if ((t->flags & NODE_KEEP) && !t->data) w->needed[id] |= 3;
         if (!w->needed[id] || t->data) continue;
         for (int i = 0; i < t->count; i++) {
             w->needed[t->x[i]->id] |= 1;
@@ -51,7 +51,7 @@ static void find_uses(planning *w)
         const heed_tensor *t = g->tape[id];
         int32_t here = w->group_of[id];
         if (here == NO_GROUP) continue;
-        if (w->needed[id] == 2 || t->op->kind == HEED_KERNEL) w->outside[id] = 1;
+        if ((w->needed[id] & 2) || t->op->kind == HEED_KERNEL) w->outside[id] = 1;
         if (here > w->last_use[id]) w->last_use[id] = here;
         for (int i = 0; i < t->count; i++) {
             uint32_t r = t->x[i]->root->id;
@@ -71,7 +71,7 @@ static void fold_accumulations(planning *w)
         if (q->pass || t->op != &heed_op_accumulate) continue;
         const heed_tensor *x = t->x[0], *r = x->root;
         int32_t from = w->group_of[r->id];
-        if (from == NO_GROUP || w->uses[r->id] != 1 || w->needed[r->id] == 2 || x->size != r->size || !w->fuse) continue;
+        if (from == NO_GROUP || w->uses[r->id] != 1 || (w->needed[r->id] & 2) || x->size != r->size || !w->fuse) continue;
         if (r->op->kind != HEED_COLUMNS && !(r->op->kind == HEED_KERNEL && (r->op->flags & HEED_ADDS))) continue;
         bool taken = false; /* two results of one pass must not go into one gradient at the same time */
         uint32_t id = w->groups[from].first;
@@ -147,7 +147,7 @@ static bool describe_array(planning *w, heed_array *a, const heed_tensor *t)
     return true;
 }
 
-static kernel_step *build_kernel(planning *w, const heed_tensor *t, step *st)
+static kernel_step *build_kernel(planning *w, const heed_tensor *t, plan_step *st)
 {
     plan *p = w->p;
     kernel_step *k = arena_alloc(&p->memory, sizeof *k);
@@ -185,13 +185,13 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
         group *q = &w->groups[i];
         if (!q->count) continue;
         if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
-        step *st = &p->steps[p->count++];
-        *st = (step){.node = q->last};
+        plan_step *st = &p->steps[p->count++];
+        *st = (plan_step){.node = q->last};
         size_t size, shared = 0, shared_at = 0;
         uint32_t id = q->first;
         for (int k = 0; k < q->count; k++, id = w->next[id]) {
             p->nodes++;
-            if (!w->outside[id] || w->needed[id] == 2 || w->into[id] >= 0) continue;
+            if (!w->outside[id] || (w->needed[id] & 2) || w->into[id] >= 0) continue;
             if (!bytes_of(g->tape[id], &size)) return false;
             p->place[id] = (int64_t)room_take(&m, padded(size));
         }
@@ -211,7 +211,7 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
             if (!heed_plan_bind(p, where, 0, BIND_PLACE, (int64_t)shared_at) || !room_give(&m, shared_at, shared)) return false;
         }
         for (int32_t d = members_by_last_use[i]; d >= 0; d = next_dead[d]) { /* values that die with this group */
-            if (p->place[d] < 0 || w->needed[d] == 2 || w->into[d] >= 0) continue;
+            if (p->place[d] < 0 || (w->needed[d] & 2) || w->into[d] >= 0) continue;
             bytes_of(g->tape[d], &size);
             if (!room_give(&m, (size_t)p->place[d], padded(size))) return false;
         }
@@ -269,7 +269,7 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     /* stored values first, one after another */
     for (uint32_t id = 0; id < n; id++) {
         size_t size;
-        if (w.needed[id] != 2 || !is_computed(g->tape[id])) continue;
+        if (!(w.needed[id] & 2) || !is_computed(g->tape[id])) continue;
         if (!bytes_of(g->tape[id], &size) || !arena_grow(&p->memory, (void **)&p->stored, &p->stored_capacity, p->stored_count + 1, sizeof *p->stored))
             return false;
         p->place[id] = (int64_t)p->stored_bytes;

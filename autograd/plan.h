@@ -71,13 +71,13 @@ typedef struct kernel_step {
     int32_t param;             /* HEED_ADDS and accumulate: index of the parameter whose gradient is the result, or -1 */
 } kernel_step;
 
-typedef struct step {
+typedef struct plan_step {
     pass *pass;                /* one of the two */
     kernel_step *kernel;
     uint32_t node;             /* the last node computed: for messages */
     int phases;
     double flops, bytes;
-} step;
+} plan_step;
 
 typedef enum bind_kind { BIND_DATA, BIND_ATTR, BIND_PLACE } bind_kind;
 typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t offset; } binding;
@@ -85,7 +85,7 @@ typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t off
 typedef struct plan {
     uint64_t key, age;
     arena memory;
-    step *steps;         size_t count, capacity;
+    plan_step *steps;         size_t count, capacity;
     binding *bindings;   size_t bound, bound_capacity;
     int64_t *place;      size_t placed, place_capacity; /* by node id; -1: not computed by this plan */
     uint32_t *stored;    size_t stored_count, stored_capacity;
@@ -127,7 +127,7 @@ typedef struct planning {      /* lives while a plan is made */
 enum { MAX_PASS = 64 };
 
 bool heed_group_nodes(planning *w);                         /* group.c: fills groups, group_of, next; false without memory */
-pass *heed_pass_build(planning *w, int32_t group, step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
+pass *heed_pass_build(planning *w, int32_t group, plan_step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
 /* The axes of the iteration space of a node (FOLD, COLUMNS: its operand's) without leading ones; rank at least 1. */
 int heed_space(const heed_tensor *t, int64_t shape[HEED_MAX_RANK]);
 bool heed_plan_bind(plan *p, void *where, uint32_t node, bind_kind kind, int64_t offset);

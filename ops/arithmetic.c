@@ -41,11 +41,11 @@ static void div_vjp(heed_graph *g, const heed_vjp *v)
 
 static void neg_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_neg(g, v->dy); }
 
-const heed_op heed_op_add = {"add", HEED_MAP, 2, HEED_SMOOTH, 0, heed_shape_broadcast, add_vjp, HEED_TILES(add)};
-const heed_op heed_op_sub = {"sub", HEED_MAP, 2, HEED_SMOOTH, 0, heed_shape_broadcast, sub_vjp, HEED_TILES(sub)};
-const heed_op heed_op_mul = {"mul", HEED_MAP, 2, HEED_SMOOTH, 0, heed_shape_broadcast, mul_vjp, HEED_TILES(mul)};
-const heed_op heed_op_div = {"div", HEED_MAP, 2, HEED_SMOOTH, 0, heed_shape_broadcast, div_vjp, HEED_TILES(div)};
-const heed_op heed_op_neg = {"neg", HEED_MAP, 1, HEED_SMOOTH, 0, heed_shape_broadcast, neg_vjp, HEED_TILES(neg)};
+HEED_MAP_OP(add, 2)
+HEED_MAP_OP(sub, 2)
+HEED_MAP_OP(mul, 2)
+HEED_MAP_OP(div, 2)
+HEED_MAP_OP(neg, 1)
 
 heed_tensor *heed_add(heed_graph *g, heed_tensor *a, heed_tensor *b) { return heed_apply(g, &heed_op_add, 2, (heed_tensor *[]){a, b}, NULL); }
 heed_tensor *heed_sub(heed_graph *g, heed_tensor *a, heed_tensor *b) { return heed_apply(g, &heed_op_sub, 2, (heed_tensor *[]){a, b}, NULL); }

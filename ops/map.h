@@ -77,4 +77,9 @@ static inline vd heed_get_n_vd(const double *p, int64_t col, int64_t c, int64_t 
 /* the `.tile` of a descriptor whose kernels were made by HEED_MAP1 or HEED_MAP2 */
 #define HEED_TILES(name) {[HEED_F32] = HEED_ISA_TABLE(name##_f32), [HEED_F64] = HEED_ISA_TABLE(name##_f64)}
 
+/* the descriptor of a smooth elementwise op without attribute, with kernels `name`, derivative name_vjp and n operands */
+#define HEED_MAP_OP(name_, n)                                                                                   \
+    const heed_op heed_op_##name_ = {.name = #name_, .kind = HEED_MAP, .operands = n, .flags = HEED_SMOOTH,     \
+                                     .shape = heed_shape_broadcast, .vjp = name_##_vjp, .tile = HEED_TILES(name_)};
+
 #endif

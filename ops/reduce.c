@@ -73,8 +73,10 @@ static void spread_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = heed_expand(g, v->dy, heed_rank(v->x[0]), shape);
 }
 
-const heed_op heed_op_fold_sum = {"fold_sum", HEED_FOLD, 1, HEED_SMOOTH, 0, fold_shape, spread_vjp, HEED_TILES(fold_sum)};
-const heed_op heed_op_columns = {"columns", HEED_COLUMNS, 1, HEED_SMOOTH, 0, columns_shape, spread_vjp, HEED_TILES(columns)};
+const heed_op heed_op_fold_sum = {.name = "fold_sum", .kind = HEED_FOLD, .operands = 1, .flags = HEED_SMOOTH, .shape = fold_shape,
+                                     .vjp = spread_vjp, .tile = HEED_TILES(fold_sum)};
+const heed_op heed_op_columns = {.name = "columns", .kind = HEED_COLUMNS, .operands = 1, .flags = HEED_SMOOTH, .shape = columns_shape,
+                                    .vjp = spread_vjp, .tile = HEED_TILES(columns)};
 
 static int axis_set(const heed_tensor *x, int axes)
 {
@@ -86,7 +88,7 @@ static int axis_set(const heed_tensor *x, int axes)
  * are folds, sums over leading ones are columns, so both can be part of a pass; a sum over everything is columns, then a fold. */
 heed_tensor *heed_sum(heed_graph *g, heed_tensor *x, int axes, bool keep)
 {
-    int rank = heed_rank(x), order[HEED_MAX_RANK], kept[HEED_MAX_RANK], n = 0;
+    int rank = heed_rank(x), order[HEED_MAX_RANK], n = 0;
     int64_t shape[HEED_MAX_RANK], lead = 1, middle = 1, trail = 1;
     if (axes != HEED_ALL && axes != HEED_LAST && (axes < 0 || axes >= 1 << rank))
         return heed_graph_fail(g, HEED_INVALID, "sum: axes 0x%x of a tensor of rank %d", (unsigned)axes, rank);
@@ -119,10 +121,9 @@ heed_tensor *heed_sum(heed_graph *g, heed_tensor *x, int axes, bool keep)
     }
     n = 0;
     for (int i = 0; i < rank; i++) {
-        if (!(axes >> i & 1)) kept[n] = i, shape[n++] = heed_dim(x, i);
-        else if (keep) kept[n] = i, shape[n++] = 1;
+        if (!(axes >> i & 1)) shape[n++] = heed_dim(x, i);
+        else if (keep) shape[n++] = 1;
     }
-    (void)kept;
     return heed_reshape(g, y, n, shape);
 }
 #endif

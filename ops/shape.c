@@ -38,7 +38,8 @@ static void copy_vjp(heed_graph *g, const heed_vjp *v)
     (void)g;
     v->dx[0] = v->dy;
 }
-const heed_op heed_op_copy = {"copy", HEED_MAP, 1, HEED_SMOOTH, 0, same_shape, copy_vjp, COPY_TABLE(copy)};
+const heed_op heed_op_copy = {.name = "copy", .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH, .shape = same_shape, .vjp = copy_vjp,
+                                 .tile = COPY_TABLE(copy)};
 
 typedef struct fill_attr { double value; heed_dtype dtype; int rank; int64_t shape[HEED_MAX_RANK]; } fill_attr;
 static bool fill_shape(heed_shaping *s)
@@ -49,7 +50,8 @@ static bool fill_shape(heed_shaping *s)
     memcpy(s->shape, a->shape, sizeof a->shape);
     return true;
 }
-const heed_op heed_op_fill = {"fill", HEED_MAP, 0, HEED_NO_GRADIENT, sizeof(fill_attr), fill_shape, NULL, COPY_TABLE(fill_copy)};
+const heed_op heed_op_fill = {.name = "fill", .kind = HEED_MAP, .flags = HEED_NO_GRADIENT, .attr_size = sizeof(fill_attr), .shape = fill_shape,
+                                 .tile = COPY_TABLE(fill_copy)};
 
 heed_tensor *heed_full(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape, double value)
 {
@@ -91,7 +93,8 @@ static void reshape_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = heed_reshape(g, v->dy, heed_rank(v->x[0]), shape);
 }
 
-const heed_op heed_op_reshape = {"reshape", HEED_VIEW, 1, HEED_SMOOTH, sizeof(shape_attr), reshape_shape, reshape_vjp};
+const heed_op heed_op_reshape = {.name = "reshape", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(shape_attr),
+    .shape = reshape_shape, .vjp = reshape_vjp};
 
 heed_tensor *heed_reshape(heed_graph *g, heed_tensor *x, int rank, const int64_t *shape)
 {
@@ -145,7 +148,8 @@ static void permute_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = heed_permute(g, v->dy, back);
 }
 
-const heed_op heed_op_permute = {"permute", HEED_VIEW, 1, HEED_SMOOTH, sizeof(order_attr), permute_shape, permute_vjp};
+const heed_op heed_op_permute = {.name = "permute", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(order_attr),
+    .shape = permute_shape, .vjp = permute_vjp};
 
 heed_tensor *heed_permute(heed_graph *g, heed_tensor *x, const int *order)
 {
@@ -184,7 +188,8 @@ static bool expand_shape(heed_shaping *s)
     return true;
 }
 
-const heed_op heed_op_expand = {"expand", HEED_VIEW, 1, HEED_SMOOTH, sizeof(shape_attr), expand_shape, copy_vjp};
+const heed_op heed_op_expand = {.name = "expand", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(shape_attr),
+    .shape = expand_shape, .vjp = copy_vjp};
 
 heed_tensor *heed_expand(heed_graph *g, heed_tensor *x, int rank, const int64_t *shape)
 {
