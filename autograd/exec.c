@@ -65,10 +65,12 @@ static void step_task(const plan_step *s, int phase, int64_t task, char *scratch
 
 /* --- binding --------------------------------------------------------------------------------------------------------------------- */
 
+/* A view's offset is read here, not planned: views that differ in their offset alone share a plan. */
 static char *node_memory(const heed_graph *g, const plan *p, char *base, uint32_t id)
 {
-    const heed_tensor *t = g->tape[id];
-    return t->data ? t->data : p->place[id] >= 0 ? base + p->place[id] : NULL;
+    const heed_tensor *t = g->tape[id], *r = t->root;
+    char *memory = r->data ? r->data : p->place[r->id] >= 0 ? base + p->place[r->id] : NULL;
+    return memory ? memory + t->offset * (int64_t)heed_dtype_size((heed_dtype)t->dtype) : NULL;
 }
 
 /* The first result that goes into an empty gradient is written, later ones are added. */
@@ -83,7 +85,7 @@ static void bind(heed_graph *g, plan *p, char *base)
 {
     for (size_t i = 0; i < p->bound; i++) {
         const binding *b = &p->bindings[i];
-        char *at = b->kind == BIND_ATTR ? g->tape[b->node]->attr : b->kind == BIND_PLACE ? base + b->offset : node_memory(g, p, base, b->node) + b->offset;
+        char *at = b->kind == BIND_ATTR ? g->tape[b->node]->attr : b->kind == BIND_PLACE ? base + b->offset : node_memory(g, p, base, b->node);
         memcpy(b->where, &at, sizeof at);
     }
     for (size_t i = 0; i < p->count; i++) {

@@ -70,7 +70,7 @@ static void strides_over(const group *q, const heed_tensor *x, int64_t *stride)
     }
 }
 
-/* The slot of an operand: where the pass computes it, or a place in memory (the same one for the same view). */
+/* The slot of an operand: where the pass computes it, or a place in memory. */
 static int32_t operand_slot(builder *b, const heed_tensor *x, const heed_tensor **seen)
 {
     const planning *w = b->w;
@@ -79,17 +79,11 @@ static int32_t operand_slot(builder *b, const heed_tensor *x, const heed_tensor 
         for (uint32_t id = b->q->first; id != x->root->id; id = w->next[id]) at++;
         return b->slot_of[at];
     }
-    int64_t stride[HEED_MAX_RANK];
-    strides_over(b->q, x, stride);
-    for (int32_t i = 0; i < b->p->slots; i++) {
-        const slot *s = &b->p->slot[i];
-        if (s->kind == SLOT_MEMORY && seen[i]->root == x->root && seen[i]->offset == x->offset &&
-            !memcmp(s->stride, stride, (size_t)b->q->rank * sizeof *stride))
-            return i;
-    }
+    for (int32_t i = 0; i < b->p->slots; i++)
+        if (b->p->slot[i].kind == SLOT_MEMORY && seen[i] == x) return i;
     int32_t i = new_slot(b, SLOT_MEMORY, (heed_dtype)x->dtype);
     if (b->failed) return 0;
-    memcpy(b->p->slot[i].stride, stride, (size_t)b->q->rank * sizeof *stride);
+    strides_over(b->q, x, b->p->slot[i].stride);
     seen[i] = x;
     return i;
 }
@@ -324,7 +318,7 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
     for (int i = 0; i < own && ok; i++) {
         slot_kind kind = p->slot[i].kind;
         if (kind == SLOT_MEMORY || kind == SLOT_RESULT || kind == SLOT_ROWS)
-            ok = heed_plan_bind(to, &p->slot[i].base, seen[i]->root->id, BIND_DATA, seen[i]->offset * p->slot[i].size);
+            ok = heed_plan_bind(to, &p->slot[i].base, seen[i]->id, BIND_DATA, 0);
         if (kind == SLOT_MEMORY) st->bytes += (double)seen[i]->size * p->slot[i].size;
         if (kind == SLOT_RESULT || kind == SLOT_ROWS) st->bytes += (double)seen[i]->size * p->slot[i].size;
     }

@@ -160,8 +160,7 @@ static kernel_step *build_kernel(planning *w, const heed_tensor *t, plan_step *s
     bool ok = describe_array(w, &k->call.y, t);
     if (t->op != &heed_op_accumulate) st->bytes = (double)t->size * (double)heed_dtype_size((heed_dtype)t->dtype);
     for (int i = 0; i < t->count && ok; i++) {
-        ok = describe_array(w, &x[i], t->x[i]) &&
-             heed_plan_bind(p, &x[i].p, t->x[i]->root->id, BIND_DATA, t->x[i]->offset * (int64_t)heed_dtype_size((heed_dtype)t->x[i]->dtype));
+        ok = describe_array(w, &x[i], t->x[i]) && heed_plan_bind(p, &x[i].p, t->x[i]->id, BIND_DATA, 0);
         st->bytes += (double)t->x[i]->size * (double)heed_dtype_size((heed_dtype)t->x[i]->dtype);
     }
     if (ok && k->param < 0) ok = heed_plan_bind(p, &k->call.y.p, t->id, BIND_DATA, 0);
@@ -186,14 +185,14 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
         if (!q->count) continue;
         if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
         plan_step *st = &p->steps[p->count++];
-        *st = (plan_step){.node = q->last};
+        *st = (plan_step){.node = q->last, .nodes = q->count};
         size_t size, shared = 0, shared_at = 0;
         uint32_t id = q->first;
         for (int k = 0; k < q->count; k++, id = w->next[id]) {
-            p->nodes++;
             if (!w->outside[id] || (w->needed[id] & 2) || w->into[id] >= 0) continue;
             if (!bytes_of(g->tape[id], &size)) return false;
             p->place[id] = (int64_t)room_take(&m, padded(size));
+            p->buffers++;
         }
         if (q->pass) {
             st->pass = heed_pass_build(w, (int32_t)i, st);
@@ -275,6 +274,7 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
         p->place[id] = (int64_t)p->stored_bytes;
         p->stored_bytes += padded(size);
         p->stored[p->stored_count++] = id;
+        p->buffers++;
     }
     int32_t *by_group = arena_alloc(&g->work, (w.group_count + 1) * sizeof *by_group);
     if (!by_group) return false;

@@ -76,11 +76,12 @@ typedef struct plan_step {
     kernel_step *kernel;
     uint32_t node;             /* the last node computed: for messages */
     int phases;
+    int32_t nodes;             /* computed by it */
     double flops, bytes;
 } plan_step;
 
 typedef enum bind_kind { BIND_DATA, BIND_ATTR, BIND_PLACE } bind_kind;
-typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t offset; } binding;
+typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t offset; } binding; /* offset: of BIND_PLACE */
 
 typedef struct plan {
     uint64_t key, age;
@@ -90,7 +91,8 @@ typedef struct plan {
     int64_t *place;      size_t placed, place_capacity; /* by node id; -1: not computed by this plan */
     uint32_t *stored;    size_t stored_count, stored_capacity;
     size_t stored_bytes, peak, scratch;
-    int64_t nodes, depth;
+    size_t buffers;
+    int64_t depth;
     double work;               /* rough operations: decides whether threads pay */
 } plan;
 
