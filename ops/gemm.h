@@ -1,0 +1,63 @@
+/* Matrix product       C[b,i,j] = (accumulate ? C[b,i,j] : 0) + alpha * sum_p A[b,i,p] B[b,p,j]
+ *
+ * A product is prepared from its shapes and strides, then run as tasks: serial functions that any thread may call in any order, with
+ * a barrier between phases. How C is cut into tasks, and the order in which every element is summed, never depends on
+ * threads or addresses, so neither do the bits.
+ *
+ *     heed_gemm p = {.m = m, .n = n, .k = k, .a = a, .a_row = k, .a_col = 1, .b = b, .b_row = n, .b_col = 1, .c = c, .c_row = n,
+ *                    .alpha = 1};
+ *     heed_gemm_prepare(&p);
+ *     void *shared = heed_alloc(p.shared), *scratch = heed_alloc(p.scratch);
+ *     for (int phase = 0; phase < p.phases; phase++)
+ *         for (int64_t t = 0; t < heed_gemm_tasks(&p, phase); t++) heed_gemm_task(&p, phase, t, shared, scratch);
+ *
+ * Blocking after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008).
+ */
+#ifndef HEED_GEMM_H
+#define HEED_GEMM_H
+
+#include "../autograd/isa.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Called inside a task when a block of C has its final values: `c` is element (row, col) of matrix `batch` (the flat index over the
+ * batch axes), rows are `c_stride` elements apart. Every element is in exactly one block. The place for bias, activation, residual. */
+typedef void heed_gemm_done(void *context, int64_t batch, int64_t row, int64_t rows, int64_t col, int64_t cols, void *c, int64_t c_stride);
+
+enum { HEED_GEMM_BATCH_RANK = 6 };
+
+typedef struct heed_gemm {
+    int f64;                     /* elements are 0: float, 1: double */
+    int64_t m, n, k;             /* C is m x n; any of them may be 0, and k = 0 gives zeros (or leaves C with `accumulate`) */
+    const void *a; int64_t a_row, a_col; /* strides in elements, any: transposed, broadcast (0), reversed (negative) */
+    const void *b; int64_t b_row, b_col;
+    void *c; int64_t c_row;      /* C's columns are adjacent; C overlaps neither A nor B */
+    int batch_rank;              /* number of leading axes, 0 for a single product */
+    int64_t batch[HEED_GEMM_BATCH_RANK], a_batch[HEED_GEMM_BATCH_RANK], b_batch[HEED_GEMM_BATCH_RANK], c_batch[HEED_GEMM_BATCH_RANK];
+    int accumulate;
+    double alpha;
+    heed_gemm_done *done; void *context; /* may be NULL */
+
+    /* Written by heed_gemm_prepare; read `phases`, `shared` and `scratch`, leave the rest. */
+    int phases;                  /* 0 when C has no elements */
+    size_t shared, scratch;      /* bytes needed once a product and once a thread, both 64-byte aligned; 0: NULL will do */
+    heed_isa isa;
+    int kind;                    /* how it is computed: see gemm.c */
+    int tile, pack_a, pack_b, share_a; /* rows of a register tile; copy A, B into tiles and panels first? A once for all? */
+    int64_t batches, group;      /* product of `batch`; blocks (or, with shared panels, matrices) in one go */
+    int64_t rows, cols, depth;   /* a block of C, and the stretch of k it is summed over before the next */
+    int64_t chunk_cols, chunk_k; /* the part of B that is packed in one phase */
+} heed_gemm;
+
+/* Chooses the path and fills the second half of `p`. Reads shapes, strides, flags and the CPU's instruction set; no pointer and no
+ * thread count. Pointers, `done` and `context` may change afterwards. */
+void heed_gemm_prepare(heed_gemm *p);
+
+/* The same for a given instruction set, which the CPU must have (tests). */
+void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa);
+
+int64_t heed_gemm_tasks(const heed_gemm *p, int phase);
+void    heed_gemm_task(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch);
+
+#endif

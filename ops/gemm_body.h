@@ -1,0 +1,293 @@
+/* The arithmetic of matrix products for one element type, included by gemm_kernel.c with
+ * REAL, VEC, LANES (type, its vector, lanes), V(name) (vf_name or vd_name), FN(name) (name with the type's suffix) and TASK. */
+
+/* C tile (+)= alpha * A tile * B tile. A(i,p) = a[i * a_row + p * a_col], B(p, :) = nv whole vectors at b + p * b_row; the first `cols`
+ * columns are written. mr and nv are constants where this is inlined, so that `sum` lives in registers. */
+ALWAYS_INLINE void FN(tile)(const int mr, const int nv, int64_t k, const REAL *a, int64_t a_row, int64_t a_col,
+                            const REAL *b, int64_t b_row, REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add)
+{
+    VEC sum[GEMM_TILE][8];
+    const REAL *row[(GEMM_TILE + 2) / 3]; /* one pointer for three rows: x86 adds 0, 1 or 2 strides for free */
+    UNROLL(5) for (int i = 0; i < mr; i += 3) {
+        row[i / 3] = a + i * a_row;
+        KEEP_POINTER(row[i / 3]);
+    }
+    UNROLL(14) for (int i = 0; i < mr; i++) UNROLL(8) for (int v = 0; v < nv; v++) sum[i][v] = (VEC){0};
+
+    for (; k > 0; k--) {
+        VEC y[8];
+        UNROLL(8) for (int v = 0; v < nv; v++) {
+            y[v] = V(load)(b + v * LANES);
+            if (mr > 1) KEEP(y[v]);
+        }
+        UNROLL(14) for (int i = 0; i < mr; i++) {
+            VEC x = V(set)(row[i / 3][i % 3 * a_row]);
+            KEEP(x);
+            UNROLL(8) for (int v = 0; v < nv; v++) sum[i][v] = V(fma)(x, y[v], sum[i][v]);
+        }
+        UNROLL(5) for (int i = 0; i < mr; i += 3) row[i / 3] += a_col;
+        b += b_row;
+    }
+
+    VEC scale = V(set)(alpha);
+    if (cols == nv * LANES) {
+        UNROLL(14) for (int i = 0; i < mr; i++, c += c_row) UNROLL(8) for (int v = 0; v < nv; v++)
+            V(store)(c + v * LANES, add ? V(fma)(scale, sum[i][v], V(load)(c + v * LANES)) : scale * sum[i][v]);
+        return;
+    }
+    UNROLL(14) for (int i = 0; i < mr; i++, c += c_row) UNROLL(8) for (int v = 0; v < nv; v++) {
+        int64_t n = cols - v * LANES < LANES ? cols - v * LANES : LANES;
+        if (n <= 0) continue;
+        VEC x = add ? V(fma)(scale, sum[i][v], V(load_edge)(c + v * LANES, n)) : scale * sum[i][v];
+        V(store_edge)(c + v * LANES, x, n);
+    }
+}
+
+typedef void FN(tile_fn)(int64_t k, const REAL *a, int64_t a_row, int64_t a_col, const REAL *b, int64_t b_row,
+                         REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add);
+
+/* The tiles that fit the registers, as rows and the logarithm of vectors: each becomes a function, and the table finds it. */
+#define TILES_4(X) X(1, 0) X(2, 0) X(3, 0) X(4, 0) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(1, 2) X(2, 2) X(1, 3)
+#define TILES_6(X) TILES_4(X) X(5, 0) X(6, 0) X(5, 1) X(6, 1)
+#define TILES_14(X) TILES_6(X) X(7, 0) X(8, 0) X(9, 0) X(10, 0) X(11, 0) X(12, 0) X(13, 0) X(14, 0) X(7, 1) X(8, 1) X(9, 1) \
+    X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(2, 3)
+#if defined(HEED_ISA_AVX512)
+#define TILES TILES_14
+#elif defined(HEED_ISA_AVX2)
+#define TILES TILES_6
+#else
+#define TILES TILES_4
+#endif
+#define TILE_NAME(mr, lg) FN(HEED_CAT(tile_##mr##_, lg))
+#define TILE_FUNCTION(mr, lg)                                                                                               \
+    static void TILE_NAME(mr, lg)(int64_t k, const REAL *a, int64_t a_row, int64_t a_col, const REAL *b, int64_t b_row,    \
+                                  REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add)                               \
+    {                                                                                                                      \
+        FN(tile)(mr, 1 << lg, k, a, a_row, a_col, b, b_row, c, c_row, cols, alpha, add);                                   \
+    }
+#define TILE_ENTRY(mr, lg) [mr][lg] = TILE_NAME(mr, lg),
+TILES(TILE_FUNCTION)
+static FN(tile_fn) *const FN(tiles)[GEMM_TILE + 1][4] = {TILES(TILE_ENTRY)}; /* NULL where there is none */
+#undef TILES_4
+#undef TILES_6
+#undef TILES_14
+#undef TILES
+#undef TILE_NAME
+#undef TILE_FUNCTION
+#undef TILE_ENTRY
+
+/* out[p * step + i] = in(i, p) for i < count <= step, p < k. Lanes beyond `count` are written, never used. */
+static void FN(pack)(REAL *out, int64_t step, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t count, int64_t k)
+{
+    if (i_stride == 1) {
+        for (int64_t p = 0; p < k; p++, in += p_stride, out += step) {
+            __builtin_prefetch(in + 8 * p_stride);
+            for (int64_t i = 0; i < count; i += LANES) {
+                VEC x = count - i >= LANES ? V(load)(in + i) : V(load_edge)(in + i, count - i);
+                if (i + LANES <= step || p + 1 < k) V(store)(out + i, x);
+                else V(store_edge)(out + i, x, step - i);
+            }
+        }
+    } else if (p_stride == 1 && count <= 2 * LANES) {
+        for (int64_t i = 0; i < count; i += LANES)
+            FN(transpose)(out + i, step, step - i, in + i * i_stride, i_stride, count - i < LANES ? count - i : LANES, k);
+    } else {
+        for (int64_t p = 0; p < k; p++)
+            for (int64_t i = 0; i < step; i++) out[p * step + i] = i < count ? in[i * i_stride + p * p_stride] : 0;
+    }
+}
+
+/* Lanes of the panel that holds `cols` columns of B. */
+static inline int64_t FN(panel)(int64_t cols) { return cols > LANES ? 2 * LANES : LANES; }
+
+/* Packs `count` rows of A (or columns of B) as tiles, or panels, of `tile`, each `whole` deep, for p in `k`. Where the source is contiguous
+ * across tiles it is read along its lines: a few p, all tiles, the next p. */
+static void FN(pack_tiles)(REAL *out, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t tile, int panels, int64_t count,
+                           gemm_span k, int64_t whole)
+{
+    int64_t slice = i_stride == 1 ? 8 : k.count;
+    for (int64_t p = 0; p < k.count; p += slice)
+        for (int64_t i = 0; i < count; i += tile) {
+            int64_t n = count - i < tile ? count - i : tile, step = panels ? FN(panel)(n) : n;
+            FN(pack)(out + i * whole + (k.at + p) * step, step, in + i * i_stride + p * p_stride, i_stride, p_stride, n,
+                     k.count - p < slice ? k.count - p : slice);
+        }
+}
+
+/* One block of C: all of `depth` in turn, panels of B in the outer loop (a panel stays in L1), tiles of A in the inner one (they stay in L2).
+ * `panels` and `packed` hold B and A already packed, k deep, or are NULL. */
+static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t rows, int64_t cols, int64_t k, int add,
+                      const REAL *panels, const REAL *packed, REAL *scratch)
+{
+    const int64_t tiles = gemm_parts(rows, p->tile), tile = gemm_parts(rows, tiles), width = GEMM_TILE_VECTORS * LANES;
+    REAL *own_b = scratch, *own_a = scratch + p->depth * width;
+    for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += p->depth) {
+        int64_t depth = k - p0 < p->depth ? k - p0 : p->depth;
+        if (p->pack_a && !packed) FN(pack_tiles)(own_a, a + p0 * p->a_col, p->a_row, p->a_col, tile, 0, rows,
+                                                  (gemm_span){0, depth}, depth);
+        for (int64_t j = 0; j < cols; j += width) {
+            int64_t count = cols - j < width ? cols - j : width, b_row = FN(panel)(count);
+            const REAL *bj = b + j * p->b_col + p0 * p->b_row;
+            if (panels) {
+                bj = panels + j * k + p0 * b_row;
+            } else if (p->pack_b || count % LANES) {
+                FN(pack)(own_b, b_row, bj, p->b_col, p->b_row, count, depth);
+                bj = own_b;
+            } else {
+                b_row = p->b_row;
+            }
+            for (int64_t i = 0; i < rows; i += tile) {
+                int64_t m = rows - i < tile ? rows - i : tile;
+                FN(tile_fn) *run = FN(tiles)[m][count > LANES];
+                const REAL *ai = packed ? packed + i * k + p0 * m : p->pack_a ? own_a + i * depth : a + i * p->a_row + p0 * p->a_col;
+                run(depth, ai, p->pack_a ? 1 : p->a_row, p->pack_a ? m : p->a_col, bj, b_row, c + i * p->c_row + j, p->c_row, count,
+                    (REAL)p->alpha, add);
+            }
+        }
+        add = 1;
+    }
+}
+
+/* C(i, j) = A(i, :) . B(:, j) for mr rows and nc columns, all contiguous along k; constants where this is inlined. */
+ALWAYS_INLINE void FN(dots)(const int mr, const int nc, int64_t k, const REAL *a, int64_t a_row, const REAL *b, int64_t b_col,
+                            REAL *c, int64_t c_row, REAL alpha, int add)
+{
+    VEC sum[4][4];
+    UNROLL(4) for (int i = 0; i < mr; i++) UNROLL(4) for (int j = 0; j < nc; j++) sum[i][j] = (VEC){0};
+    for (int64_t p = 0; p < k; p += LANES) {
+        VEC x[4], y[4];
+        int64_t left = k - p;
+        UNROLL(4) for (int i = 0; i < mr; i++) x[i] = left >= LANES ? V(load)(a + i * a_row + p) : V(load_edge)(a + i * a_row + p, left);
+        UNROLL(4) for (int j = 0; j < nc; j++) y[j] = left >= LANES ? V(load)(b + j * b_col + p) : V(load_edge)(b + j * b_col + p, left);
+        UNROLL(4) for (int i = 0; i < mr; i++) UNROLL(4) for (int j = 0; j < nc; j++) sum[i][j] = V(fma)(x[i], y[j], sum[i][j]);
+    }
+    UNROLL(4) for (int i = 0; i < mr; i++) UNROLL(4) for (int j = 0; j < nc; j++) {
+        REAL lane[LANES], *to = c + i * c_row + j;
+        V(store)(lane, sum[i][j]);
+        for (int half = LANES / 2; half > 0; half /= 2)
+            for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+        *to = alpha * lane[0] + (add ? *to : 0);
+    }
+}
+
+static void FN(dot_block)(const heed_gemm *p, const REAL *a, int64_t a_row, const REAL *b, REAL *c, int64_t cols)
+{
+    enum { NC = GEMM_REGISTERS / 8 };
+    for (int64_t j = 0; j < cols;) {
+        int64_t count = cols - j < NC ? 1 : NC;
+        for (int64_t i = 0; i < p->m;) {
+            int64_t left = p->m - i, rows = left < 4 ? left : 4;
+            const REAL *ai = a + i * a_row, *bj = b + j * p->b_col;
+            REAL *to = c + i * p->c_row + j;
+#define DOTS(r, n) FN(dots)(r, n, p->k, ai, a_row, bj, p->b_col, to, p->c_row, (REAL)p->alpha, p->accumulate)
+            if (count == 1) {
+                if (rows == 4) DOTS(4, 1);
+                else if (rows == 3) DOTS(3, 1);
+                else if (rows == 2) DOTS(2, 1);
+                else DOTS(1, 1);
+            } else {
+                if (rows == 4) DOTS(4, NC);
+                else if (rows == 3) DOTS(3, NC);
+                else if (rows == 2) DOTS(2, NC);
+                else DOTS(1, NC);
+            }
+#undef DOTS
+            i += rows;
+        }
+        j += count;
+    }
+}
+
+/* A few rows: every element of B is read once, where it lies. */
+static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t cols, REAL *scratch)
+{
+    if (p->b_col != 1) { /* then B is contiguous along k */
+        int64_t a_row = p->a_row;
+        if (p->a_col != 1) {
+            for (int64_t i = 0; i < p->m; i++)
+                for (int64_t q = 0; q < p->k; q++) scratch[i * p->k + q] = a[i * p->a_row + q * p->a_col];
+            a = scratch;
+            a_row = p->k;
+        }
+        FN(dot_block)(p, a, a_row, b, c, cols);
+        return;
+    }
+    const int64_t tiles = gemm_parts(p->m, p->tile), tile = gemm_parts(p->m, tiles);
+    int widest = 3; /* as many vectors at once as the registers allow: long reads along B's rows */
+    while (!FN(tiles)[tile][widest]) widest--;
+    for (int64_t j = 0; j < cols;) {
+        int v = widest;
+        while (v > 0 && (int64_t)LANES << v > cols - j) v--;
+        int64_t count = (int64_t)LANES << v, b_row = p->b_row;
+        const REAL *bj = b + j;
+        if (count > cols - j) {
+            count = cols - j;
+            FN(pack)(scratch, LANES, bj, 1, b_row, count, p->k);
+            bj = scratch;
+            b_row = LANES;
+        }
+        for (int64_t i = 0; i < p->m; i += tile) {
+            int64_t m = p->m - i < tile ? p->m - i : tile;
+            FN(tiles)[m][v](p->k, a + i * p->a_row, p->a_row, p->a_col, bj, b_row, c + i * p->c_row + j, p->c_row, count,
+                            (REAL)p->alpha, p->accumulate);
+        }
+        j += count;
+    }
+}
+
+/* LOCAL and ROWS: `group` blocks of C, counted over (matrix, rows, columns). */
+static void FN(local_task)(const heed_gemm *p, int64_t task, REAL *scratch)
+{
+    const int64_t row_parts = gemm_parts(p->m, p->rows), col_parts = gemm_parts(p->n, p->cols), units = row_parts * col_parts;
+    gemm_span span = gemm_cut(p->batches * units, p->group, task);
+    for (int64_t u = span.at; u < span.at + span.count; u++) {
+        int64_t batch = u / units;
+        gemm_span i = gemm_cut(p->m, p->rows, u % units / col_parts), j = gemm_cut(p->n, p->cols, u % col_parts);
+        const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row;
+        const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + j.at * p->b_col;
+        REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + j.at;
+        if (p->kind == GEMM_ROWS) FN(few_rows)(p, a, b, c, j.count, scratch);
+        else FN(block)(p, a, b, c, i.count, j.count, p->k, p->accumulate, NULL, NULL, scratch);
+        if (p->done) p->done(p->context, batch, i.at, i.count, j.at, j.count, c, p->c_row);
+    }
+}
+
+/* SHARED: phases 2q and 2q + 1 pack and multiply chunk q; chunks are counted over (group of matrices, columns, k), k fastest. `shared`
+ * holds for every matrix of the group the panels of B, then the tiles of A if they are shared too. */
+static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *shared, REAL *scratch)
+{
+    const int64_t width = GEMM_TILE_VECTORS * LANES;
+    const gemm_chunk chunk = gemm_chunk_of(p, phase, width);
+    const gemm_span k = chunk.k, n = chunk.n;
+    const int64_t one = (chunk.padded + (p->share_a ? p->m : 0)) * k.count; /* elements of one matrix in `shared` */
+    const int64_t matrix = task / chunk.units, batch = chunk.first + matrix, unit = task % chunk.units;
+    const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + k.at * p->a_col;
+    REAL *panels = shared + matrix * one, *packed = p->share_a ? panels + chunk.padded * k.count : NULL;
+
+    if (phase % 2 == 0) { /* a stretch of k of some panels of B or of one block of rows of A */
+        gemm_span q = gemm_cut(k.count, p->depth, unit % chunk.k_units);
+        if (unit < chunk.b_units * chunk.k_units) {
+            gemm_span j = gemm_cut(n.count, GEMM_PACK_PANELS * width, unit / chunk.k_units);
+            const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch);
+            b += (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col;
+            FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, width, 1, j.count, q, k.count);
+        } else {
+            gemm_span i = gemm_cut(p->m, p->rows, unit / chunk.k_units - chunk.b_units);
+            const int64_t tile = gemm_parts(i.count, gemm_parts(i.count, p->tile));
+            FN(pack_tiles)(packed + i.at * k.count, a + q.at * p->a_col + i.at * p->a_row, p->a_row, p->a_col, tile, 0, i.count, q, k.count);
+        }
+        return;
+    }
+    const int64_t row_parts = gemm_parts(p->m, p->rows); /* rows fastest: consecutive tasks share columns of B in L2 */
+    gemm_span i = gemm_cut(p->m, p->rows, unit % row_parts), j = gemm_cut(n.count, p->cols, unit / row_parts);
+    REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + n.at + j.at;
+    FN(block)(p, a + i.at * p->a_row, NULL, c, i.count, j.count, k.count, p->accumulate || k.at > 0, panels + j.at * k.count,
+              packed ? packed + i.at * k.count : NULL, scratch);
+    if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
+}
+
+void TASK(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)
+{
+    if (p->kind == GEMM_SHARED) FN(shared_task)(p, phase, task, shared, scratch);
+    else FN(local_task)(p, task, scratch);
+}

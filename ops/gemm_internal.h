@@ -1,0 +1,78 @@
+/* What gemm.c (the plan) and gemm_kernel.c (the arithmetic) share. */
+#ifndef HEED_GEMM_INTERNAL_H
+#define HEED_GEMM_INTERNAL_H
+
+#include "ops/gemm.h"
+#include "ops/simd.h"
+
+/* How a product is computed:
+ * LOCAL   one phase; a task is a few blocks of C, and copies what it needs of B for itself
+ * SHARED  pairs of phases: all tasks copy a chunk of B into panels, then all multiply with it; big products
+ * ROWS    one phase; a few rows times a wide B that is read once, in place, at the speed of memory: decoding
+ * CBLAS   one task calls the library (gemm_cblas.c) */
+enum { GEMM_LOCAL, GEMM_SHARED, GEMM_ROWS, GEMM_CBLAS };
+
+/* The register tile: C rows x columns (in vectors) that stay in registers while k runs. */
+#if defined(HEED_ISA_AVX512)
+enum { GEMM_TILE = 14, GEMM_TILE_VECTORS = 2, GEMM_REGISTERS = 32 };
+#elif defined(HEED_ISA_AVX2)
+enum { GEMM_TILE = 6, GEMM_TILE_VECTORS = 2, GEMM_REGISTERS = 16 };
+#else
+enum { GEMM_TILE = 4, GEMM_TILE_VECTORS = 2, GEMM_REGISTERS = 16 };
+#endif
+
+typedef struct gemm_span { int64_t at, count; } gemm_span;
+
+/* Part `i` of the parts of `step` that [0, whole) is cut into. */
+static inline gemm_span gemm_cut(int64_t whole, int64_t step, int64_t i)
+{
+    int64_t left = whole - i * step;
+    return (gemm_span){i * step, left < step ? left : step};
+}
+static inline int64_t gemm_parts(int64_t whole, int64_t step) { return step > 0 ? (whole + step - 1) / step : 0; }
+
+/* Element offset of matrix `index` of the batch. */
+static inline int64_t gemm_batch_offset(const heed_gemm *p, const int64_t *stride, int64_t index)
+{
+    int64_t offset = 0;
+    for (int d = p->batch_rank; d-- > 0; index /= p->batch[d]) offset += index % p->batch[d] * stride[d];
+    return offset;
+}
+
+/* SHARED: what phases 2q and 2q + 1 work on. */
+typedef struct gemm_chunk {
+    gemm_span n, k;              /* the part of B */
+    int64_t first, matrices;     /* of the batch */
+    int64_t padded;              /* columns of its panels */
+    int64_t b_units, k_units;    /* packing: stretches of columns and of k */
+    int64_t units;               /* tasks of one matrix in this phase */
+} gemm_chunk;
+
+enum { GEMM_PACK_PANELS = 8 }; /* panels of B that one task packs side by side */
+
+static inline gemm_chunk gemm_chunk_of(const heed_gemm *p, int phase, int64_t width)
+{
+    gemm_chunk c;
+    int64_t i = phase / 2, k_parts = gemm_parts(p->k, p->chunk_k), n_parts = gemm_parts(p->n, p->chunk_cols);
+    c.k = gemm_cut(p->k, p->chunk_k, i % k_parts);
+    c.n = gemm_cut(p->n, p->chunk_cols, i / k_parts % n_parts);
+    c.first = i / k_parts / n_parts * p->group;
+    c.matrices = gemm_cut(p->batches, p->group, i / k_parts / n_parts).count;
+    c.padded = gemm_parts(c.n.count, width) * width;
+    c.b_units = gemm_parts(c.n.count, GEMM_PACK_PANELS * width);
+    c.k_units = gemm_parts(c.k.count, p->depth);
+    int64_t rows = gemm_parts(p->m, p->rows);
+    c.units = phase % 2 ? rows * gemm_parts(c.n.count, p->cols) : (c.b_units + (p->share_a ? rows : 0)) * c.k_units;
+    return c;
+}
+
+typedef void gemm_task_fn(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch);
+HEED_ISA_DECLARE(gemm_task_fn, heed_gemm_task_f32);
+HEED_ISA_DECLARE(gemm_task_fn, heed_gemm_task_f64);
+
+#if defined(HEED_CBLAS)
+int  heed_gemm_cblas_wanted(const heed_gemm *p);
+void heed_gemm_cblas(const heed_gemm *p);
+#endif
+
+#endif
