@@ -51,7 +51,7 @@ static inline int bench_threads(void)
 #define UNROLL _Pragma("GCC unroll 12")
 #endif
 
-/* 12 independent chains of v = v * x + y: more than latency times ports of any CPU so far. Return lanes. */
+/* 12 independent chains of v = v * x + y: more than latency times ports of any CPU so far. */
 #if defined(__x86_64__)
 #define CHAINS(name, isa, vector, set, fma, reg)                                                 \
     __attribute__((target(isa))) static inline void name(int64_t rounds)                             \
