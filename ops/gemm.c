@@ -59,7 +59,7 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
     p->chunk_cols = even(p->n, upper(width, chunk / p->chunk_k), width);
     p->group = p->chunk_cols < p->n || p->chunk_k < p->k ? 1 : lower(p->batches, upper(1, chunk / (p->chunk_cols * p->chunk_k)));
 
-    p->share_a = p->m * lower(p->k, p->chunk_k) <= 2 * chunk;
+    p->share_a = (p->n > 8 * width || p->a_col != 1) && p->m * lower(p->k, p->chunk_k) <= 2 * chunk;
 
     /* A task's block: as square as may be, since a row costs packing A and a column costs fetching B from far. */
     p->rows = even(p->m, upper(96, 8 * p->tile), p->tile);
@@ -67,10 +67,11 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
     int64_t work = p->group * p->m * p->chunk_cols * lower(p->k, p->chunk_k);
     int64_t wanted = lower(upper(work / BIG_TASK, MANY_TASKS / 2), 2 * MANY_TASKS);
     while (p->group * gemm_parts(p->m, p->rows) * gemm_parts(p->chunk_cols, p->cols) < wanted) {
-        if (p->cols > p->rows && p->cols > width) p->cols = even(p->cols, gemm_parts(p->cols, 2), width);
+        if (p->cols > (p->share_a ? p->rows : 4 * p->rows) && p->cols > width) p->cols = even(p->cols, gemm_parts(p->cols, 2), width);
         else if (p->rows > 2 * p->tile) p->rows = even(p->rows, gemm_parts(p->rows, 2), p->tile);
         else break;
     }
+    if (!p->share_a && p->a_col == 1 && p->cols <= 4 * width) p->pack_a = 0;
 }
 
 void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
@@ -96,7 +97,7 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
     p->depth = even(p->k, lower(512, PANEL_BYTES / (width * bytes)), 4);
     int few = p->m <= FEW_ROWS && (p->b_col == 1 || p->b_row == 1);
     if (few) plan_rows(p, width);
-    else if (p->m > 128 && p->m * p->n * p->k >= SHARED_WORK && p->batches < MANY_TASKS) plan_shared(p, width, bytes);
+    else if (p->m > (p->n < 1024 ? 64 : 128) && p->m * p->n * p->k >= SHARED_WORK && p->batches < MANY_TASKS) plan_shared(p, width, bytes);
     else plan_local(p, width);
 
     if (p->kind == GEMM_SHARED) {

@@ -12,7 +12,10 @@ ALWAYS_INLINE void FN(tile)(const int mr, const int nv, int64_t k, const REAL *a
         row[i / 3] = a + i * a_row;
         KEEP_POINTER(row[i / 3]);
     }
-    UNROLL(14) for (int i = 0; i < mr; i++) UNROLL(8) for (int v = 0; v < nv; v++) sum[i][v] = (VEC){0};
+    UNROLL(14) for (int i = 0; i < mr; i++) UNROLL(8) for (int v = 0; v < nv; v++) {
+        sum[i][v] = (VEC){0};
+        __builtin_prefetch(c + i * c_row + v * LANES, 1); /* C is often in no cache, and the loop below leaves time to fetch it */
+    }
 
     for (; k > 0; k--) {
         VEC y[8];
@@ -80,11 +83,12 @@ static FN(tile_fn) *const FN(tiles)[GEMM_TILE + 1][4] = {TILES(TILE_ENTRY)}; /* 
 static void FN(pack)(REAL *out, int64_t step, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t count, int64_t k)
 {
     if (i_stride == 1) {
+        const REAL *end = out + k * step; /* a whole vector may reach into the next p, but not beyond the last */
         for (int64_t p = 0; p < k; p++, in += p_stride, out += step) {
             __builtin_prefetch(in + 8 * p_stride);
             for (int64_t i = 0; i < count; i += LANES) {
                 VEC x = count - i >= LANES ? V(load)(in + i) : V(load_edge)(in + i, count - i);
-                if (i + LANES <= step || p + 1 < k) V(store)(out + i, x);
+                if (end - out - i >= LANES) V(store)(out + i, x);
                 else V(store_edge)(out + i, x, step - i);
             }
         }
@@ -105,7 +109,7 @@ static inline int64_t FN(panel)(int64_t cols) { return cols > LANES ? 2 * LANES 
 static void FN(pack_tiles)(REAL *out, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t tile, int panels, int64_t count,
                            gemm_span k, int64_t whole)
 {
-    int64_t slice = i_stride == 1 ? 8 : k.count;
+    int64_t slice = i_stride == 1 ? 32 : k.count;
     for (int64_t p = 0; p < k.count; p += slice)
         for (int64_t i = 0; i < count; i += tile) {
             int64_t n = count - i < tile ? count - i : tile, step = panels ? FN(panel)(n) : n;

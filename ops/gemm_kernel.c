@@ -70,7 +70,8 @@ static void transpose_f32(float *out, int64_t step, int64_t room, const float *i
 {
     const float *row[VF];
     for (int64_t i = 0; i < VF; i++) row[i] = in + (i < count ? i : count - 1) * stride;
-    int64_t p = 0, whole = room < VF ? k - 1 : k; /* a whole vector may reach into the next p, but not beyond the last */
+    int64_t beyond = room < VF ? VF - room : 0; /* a whole vector may reach into the next p, but not beyond the last */
+    int64_t p = 0, whole = k - (beyond + step - 1) / step;
     for (; p + 4 <= whole; p += 4) {
         vf v[4];
         transpose4(v, row, p);

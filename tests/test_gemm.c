@@ -50,17 +50,25 @@ enum { FORWARDS, BACKWARDS, INTERLEAVED };
 
 static void run(const heed_gemm *p, int order)
 {
-    void *shared = heed_alloc(p->shared), *scratch[2] = {heed_alloc(p->scratch), heed_alloc(p->scratch)};
+    char *buffer[3]; /* shared, two scratches; what follows them must stay as it is */
+    size_t size[3] = {p->shared, p->scratch, p->scratch};
+    int spoilt = 0;
+    for (int i = 0; i < 3; i++) {
+        buffer[i] = heed_alloc(size[i] + 64);
+        memset(buffer[i] + size[i], 0x5a, 64);
+    }
     for (int phase = 0; phase < p->phases; phase++) {
         int64_t tasks = heed_gemm_tasks(p, phase);
         for (int64_t t = 0; t < tasks; t++) {
             int64_t half = (tasks + 1) / 2, task = order == FORWARDS ? t : order == BACKWARDS ? tasks - 1 - t : t % 2 * half + t / 2;
-            heed_gemm_task(p, phase, task, shared, scratch[order == INTERLEAVED ? t % 2 : 0]);
+            heed_gemm_task(p, phase, task, buffer[0], buffer[order == INTERLEAVED ? 1 + t % 2 : 1]);
         }
     }
-    heed_free(shared);
-    heed_free(scratch[0]);
-    heed_free(scratch[1]);
+    for (int i = 0; i < 3; i++) {
+        for (int g = 0; g < 64; g++) spoilt += buffer[i][size[i] + (size_t)g] != 0x5a;
+        heed_free(buffer[i]);
+    }
+    CU_ASSERT_EQUAL(spoilt, 0);
 }
 
 static int64_t offset(const heed_gemm *p, const int64_t *stride, int64_t b)
@@ -208,6 +216,7 @@ static void big(void)
     check(product(140, 4200, 513, "NT"));  /* more than one chunk of columns */
     check(product(2100, 33, 2050, "TN"));  /* A too big to share */
     check(product(150, 140, 4096, "NN"));
+    for (int64_t m = 200; m < 232; m += 3) check(product(m, 300, 600, m % 2 ? "TN" : "NN")); /* last tiles of all heights, k in stretches */
 }
 
 static void collisions(void) /* rows of A a multiple of 4 KiB apart */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef struct shape {
     const char *group, *layout; /* layout: A and B as stored, N as in the formula, T transposed */
@@ -49,9 +50,12 @@ static void multiply(job *j, void **scratch)
     for (j->phase = 0; j->phase < j->p.phases; j->phase++) bench_tasks(run, j, heed_gemm_tasks(&j->p, j->phase), scratch);
 }
 
+/* Huge pages, as values of a graph live in. */
 static float *filled(int64_t count)
 {
-    float *x = heed_alloc((size_t)count * 4);
+    size_t huge = 2 << 20, bytes = ((size_t)count * 4 + huge - 1) / huge * huge;
+    float *x = aligned_alloc(huge, bytes);
+    if (x) madvise(x, bytes, MADV_HUGEPAGE);
     for (int64_t i = 0; x && i < count; i++) x[i] = (float)(i * 2654435761u % 1000) / 1000 - 0.5f;
     return x;
 }
@@ -84,7 +88,7 @@ static double measure(const shape *s, double *log_share, double weight)
     int threads = bench_threads();
     void *scratch[256];
     for (int t = 0; t < threads && t < 256; t++) scratch[t] = heed_alloc(p->scratch);
-    j.shared = heed_alloc(p->shared);
+    j.shared = filled((int64_t)p->shared / 4);
 
     double work = 2.0 * (double)(s->m * s->n * s->k * many), times[9], peaks[9];
     multiply(&j, scratch);
@@ -105,10 +109,10 @@ static double measure(const shape *s, double *log_share, double weight)
     fflush(stdout);
     *log_share += weight * log(rate / peak);
     for (int t = 0; t < threads && t < 256; t++) heed_free(scratch[t]);
-    heed_free(j.shared);
-    heed_free(a);
-    heed_free(b);
-    heed_free(c);
+    free(j.shared);
+    free(a);
+    free(b);
+    free(c);
     return time;
 }
 
