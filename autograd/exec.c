@@ -4,6 +4,7 @@
  * work, never of results: which thread runs a task changes no bit. A phase of one task is run by thread 0 without waiting;
  * a barrier stands before and after every phase of several.
  */
+#include "autograd/parallel.h"
 #include "autograd/plan.h"
 
 #include <math.h>
@@ -19,18 +20,33 @@
 
 enum { SERIAL_WORK = 60000, ADD_CHUNK = 1 << 15, MOST_THREADS = 256 };
 
-static int thread_count(const heed_graph *g, const plan *p)
+int heed_thread_count(int asked)
 {
 #ifdef _OPENMP
-    if (p->work < SERIAL_WORK) return 1;
-    int n = g->threads ? g->threads : omp_get_max_threads(); /* OMP_NUM_THREADS, else the CPUs of the affinity mask */
+    int n = asked > 0 ? asked : omp_get_max_threads(); /* OMP_NUM_THREADS, else the CPUs of the affinity mask */
     return n < MOST_THREADS ? n : MOST_THREADS;
 #else
-    (void)g;
-    (void)p;
+    (void)asked;
     return 1;
 #endif
 }
+
+void heed_parallel(int threads, int64_t tasks, void (*task)(void *context, int64_t i), void *context)
+{
+    threads = heed_thread_count(threads);
+    if (threads > tasks) threads = (int)tasks;
+#ifdef _OPENMP
+    if (threads > 1) {
+        int64_t next = 0;
+#pragma omp parallel num_threads(threads)
+        for (int64_t i; (i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < tasks;) task(context, i);
+        return;
+    }
+#endif
+    for (int64_t i = 0; i < tasks; i++) task(context, i);
+}
+
+static int thread_count(const heed_graph *g, const plan *p) { return p->work < SERIAL_WORK ? 1 : heed_thread_count(g->threads); }
 
 /* --- one step ------------------------------------------------------------------------------------------------------------------ */
 

@@ -85,6 +85,8 @@ void heed_graph_threads(heed_graph *g, int threads)
     else if (!g->immortal) g->threads = threads;
 }
 
+int heed_graph_threads_now(const heed_graph *g) { return g->threads; }
+
 void heed_graph_training(heed_graph *g, bool training)
 {
     if (!g->immortal) g->training = training;

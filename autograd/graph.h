@@ -33,6 +33,7 @@ heed_tensor *heed_graph_fail(heed_graph *g, heed_code code, const char *format, 
 
 /* Threads to use from now on; 0 (at first) takes OMP_NUM_THREADS, else the CPUs this process may run on. The bits do not depend on it. */
 void heed_graph_threads(heed_graph *g, int threads);
+int heed_graph_threads_now(const heed_graph *g); /* the number so set */
 /* Training switches dropout on (at first: off). */
 void heed_graph_training(heed_graph *g, bool training);
 bool heed_graph_is_training(const heed_graph *g);
