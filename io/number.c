@@ -51,6 +51,15 @@ const char *heed_fixed_text(double value, int decimals, char text[HEED_NUMBER_SI
     return strcmp(text, "-0") ? text : strcpy(text, "0");
 }
 
+const char *heed_digits_text(double value, int digits, char text[HEED_NUMBER_SIZE])
+{
+    if (isnan(value)) return strcpy(text, "nan");
+    c_locale l = enter();
+    snprintf(text, HEED_NUMBER_SIZE, "%.*g", digits, value);
+    leave(l);
+    return text;
+}
+
 bool heed_real_parse(const char *text, double *value)
 {
     if (!*text || text[strspn(text, "0123456789+-.eE")]) return false;

@@ -13,6 +13,9 @@ const char *heed_real_text(double value, char text[HEED_NUMBER_SIZE]);
 /* At most `decimals` digits after the point, zeros at the end dropped ("12.5", "-0" becomes "0"). Returns `text`. */
 const char *heed_fixed_text(double value, int decimals, char text[HEED_NUMBER_SIZE]);
 
+/* At most `digits` (1 to 17) digits that count: 0.000314, 3.1e-05. Returns `text`. */
+const char *heed_digits_text(double value, int digits, char text[HEED_NUMBER_SIZE]);
+
 /* True when all of `text` is a decimal number (no blanks, no hexadecimal, no nan, no inf) that a double or int64_t can hold. */
 bool heed_real_parse(const char *text, double *value);
 bool heed_int_parse(const char *text, int64_t *value);

@@ -87,8 +87,7 @@ static void describe(const heed_progress *p, double now, heed_buffer *b)
     if (!isnan(p->rate)) {
         char number[HEED_NUMBER_SIZE];
         heed_buffer_put(b, "  rate ");
-        double scale = p->rate > 0 ? pow(10, 2 - floor(log10(p->rate))) : 1; /* three digits */
-        heed_buffer_put(b, heed_real_text(p->rate > 0 ? round(p->rate * scale) / scale : p->rate, number));
+        heed_buffer_put(b, heed_digits_text(p->rate, 3, number));
     }
     if (p->recent_seconds > 0 && p->recent_tokens > 0) {
         heed_buffer_put(b, "  ");
