@@ -6,6 +6,7 @@
 #define HEED_OPS(X)                                              \
     X(add) X(sub) X(mul) X(div) X(neg)                           \
     X(copy) X(fill) X(fold_sum) X(columns)                       \
-    X(reshape) X(permute) X(expand)
+    X(reshape) X(permute) X(expand)                              \
+    X(matmul)
 
 #endif

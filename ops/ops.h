@@ -44,4 +44,15 @@ heed_tensor *heed_expand(heed_graph *g, heed_tensor *x, int rank, const int64_t 
 /* A tensor full of one value. */
 heed_tensor *heed_full(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape, double value);
 
+/* --- products of matrices -------------------------------------------------------------------------------------------------------- */
+
+/* a [..., m, k] times b [..., k, n] -> [..., m, n]; leading axes broadcast. As in NumPy a of rank 1 counts as one row, b of rank 1
+ * as one column, and that axis is left out of the result. Transposed operands are not copied. One matrix b for many batches of rows is one
+ * product over all rows, also in its gradient. */
+heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b);
+/* x [..., in] w [in, out] + bias [out] (or NULL) */
+heed_tensor *heed_linear(heed_graph *g, heed_tensor *x, heed_tensor *w, heed_tensor *bias);
+/* a [..., m] and b [..., n] -> a_i b_j [..., m, n] */
+heed_tensor *heed_outer(heed_graph *g, heed_tensor *a, heed_tensor *b);
+
 #endif

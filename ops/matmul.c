@@ -1,0 +1,151 @@
+/* Matrix products over batches of matrices; the arithmetic is in gemm.h. */
+#include "ops/gemm.h"
+#include "ops/ops.h"
+#include "ops/simd.h"
+
+#if HEED_ISA_BASE
+
+/* matmul   y[b,i,j] = sum_p a[b,i,p] b[b,p,j]      da = dy b^T      db = a^T dy
+ *
+ * Leading axes broadcast. Operands may have any strides, so a transposed one is a view. */
+
+static bool matmul_shape(heed_shaping *s)
+{
+    const heed_tensor *a = s->x[0], *b = s->x[1];
+    char left[96], right[96];
+    heed_shape_text(a, left, sizeof left);
+    heed_shape_text(b, right, sizeof right);
+    if (!heed_shape_float(s)) return false;
+    if (heed_rank(a) < 2 || heed_rank(b) < 2) return heed_reject(s, "operands are matrices: %s x %s", left, right);
+    if (heed_dim(a, -1) != heed_dim(b, -2)) return heed_reject(s, "inner sizes differ: %s x %s", left, right);
+    s->rank = heed_rank(a) > heed_rank(b) ? heed_rank(a) : heed_rank(b);
+    for (int i = 3; i <= s->rank; i++) { /* from the last batch axis to the first */
+        int64_t m = i <= heed_rank(a) ? heed_dim(a, -i) : 1, n = i <= heed_rank(b) ? heed_dim(b, -i) : 1;
+        if (m != n && m != 1 && n != 1) return heed_reject(s, "leading axes do not broadcast: %s x %s", left, right);
+        s->shape[s->rank - i] = m == 1 ? n : m;
+    }
+    s->shape[s->rank - 2] = heed_dim(a, -2);
+    s->shape[s->rank - 1] = heed_dim(b, -1);
+    return true;
+}
+
+/* stride of the operand along axis `i` of the result; 0 where it is broadcast */
+static int64_t batch_stride(const heed_array *x, int i, int rank)
+{
+    int axis = i - rank + x->rank;
+    return axis < 0 || x->shape[axis] == 1 ? 0 : x->stride[axis];
+}
+
+/* The product of a call, ready to run. Built anew for every task, which costs less than keeping it: the planner asks for its size before
+ * any memory exists. Fusing what follows the product into it (bias, activation, residual) is a matter of setting `done` here. */
+static heed_gemm product_of(const heed_call *c)
+{
+    const heed_array *a = &c->x[0], *b = &c->x[1], *y = &c->y;
+    heed_gemm p = {.f64 = y->dtype == HEED_F64, .m = y->shape[y->rank - 2], .n = y->shape[y->rank - 1], .k = a->shape[a->rank - 1],
+                   .a = a->p, .a_row = a->stride[a->rank - 2], .a_col = a->stride[a->rank - 1],
+                   .b = b->p, .b_row = b->stride[b->rank - 2], .b_col = b->stride[b->rank - 1],
+                   .c = y->p, .c_row = y->shape[y->rank - 1], .accumulate = c->accumulate, .alpha = 1};
+    int64_t size[HEED_MAX_RANK], as[HEED_MAX_RANK], bs[HEED_MAX_RANK];
+    int n = 0;
+    for (int i = y->rank - 2; i-- > 0;) { /* innermost first; axes merge where both operands go on evenly */
+        int64_t more = y->shape[i], sa = batch_stride(a, i, y->rank), sb = batch_stride(b, i, y->rank);
+        if (more == 1) continue;
+        if (n == 0 && sb == 0 && (p.m == 1 || sa == p.m * p.a_row)) { /* rows of one larger product */
+            if (p.m == 1) p.a_row = sa;
+            p.m *= more;
+        } else if (n > 0 && sa == as[n - 1] * size[n - 1] && sb == bs[n - 1] * size[n - 1]) size[n - 1] *= more;
+        else {
+            size[n] = more;
+            as[n] = sa;
+            bs[n++] = sb;
+        }
+    }
+    int64_t step = p.m * p.n;
+    p.batch_rank = n;
+    for (int i = 0; i < n; step *= size[i++]) {
+        p.batch[n - 1 - i] = size[i];
+        p.a_batch[n - 1 - i] = as[i];
+        p.b_batch[n - 1 - i] = bs[i];
+        p.c_batch[n - 1 - i] = step;
+    }
+    heed_gemm_prepare(&p);
+    return p;
+}
+
+static void matmul_work(const heed_call *c, heed_work *w)
+{
+    heed_gemm p = product_of(c);
+    *w = (heed_work){p.phases, p.shared, p.scratch};
+}
+
+static int64_t matmul_tasks(const heed_call *c, int phase)
+{
+    heed_gemm p = product_of(c);
+    return heed_gemm_tasks(&p, phase);
+}
+
+static void matmul_run(const heed_call *c, int phase, int64_t task, void *scratch)
+{
+    heed_gemm p = product_of(c);
+    heed_gemm_task(&p, phase, task, c->shared, scratch);
+}
+
+static double matmul_flops(const heed_call *c) { return 2.0 * (double)c->y.size * (double)c->x[0].shape[c->x[0].rank - 1]; }
+
+static heed_tensor *rows_of(heed_graph *g, heed_tensor *x)
+{
+    return heed_reshape(g, x, 2, (int64_t[]){heed_size(x) / heed_dim(x, -1), heed_dim(x, -1)});
+}
+
+static void matmul_vjp(heed_graph *g, const heed_vjp *v)
+{
+    heed_tensor *a = v->x[0], *b = v->x[1], *dy = v->dy;
+    if (v->need[0]) v->dx[0] = heed_matmul(g, dy, heed_transpose(g, b, -1, -2));
+    if (!v->need[1]) return;
+    int64_t matrix = heed_dim(b, -1) * heed_dim(b, -2);
+    if (matrix && heed_size(b) == matrix && heed_size(dy)) { /* one matrix for all rows: one product over all rows */
+        a = rows_of(g, a);
+        dy = rows_of(g, dy);
+    }
+    v->dx[1] = heed_matmul(g, heed_transpose(g, a, -1, -2), dy);
+}
+
+const heed_op heed_op_matmul = {.name = "matmul", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH | HEED_ANY_STRIDE | HEED_ADDS,
+    .shape = matmul_shape, .vjp = matmul_vjp, .work = matmul_work, .tasks = matmul_tasks, .run = matmul_run, .flops = matmul_flops};
+
+heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b)
+{
+    if (heed_graph_error(g)->code) return a;
+    bool row = heed_rank(a) == 1, col = heed_rank(b) == 1;
+    if (row) a = heed_reshape(g, a, 2, (int64_t[]){1, heed_dim(a, 0)});
+    if (col) b = heed_reshape(g, b, 2, (int64_t[]){heed_dim(b, 0), 1});
+    heed_tensor *y = heed_apply(g, &heed_op_matmul, 2, (heed_tensor *[]){a, b}, NULL);
+    if (!row && !col) return y;
+    int64_t shape[HEED_MAX_RANK];
+    int n = 0;
+    for (int i = 0; i < heed_rank(y); i++)
+        if (!(row && i == heed_rank(y) - 2) && !(col && i == heed_rank(y) - 1)) shape[n++] = heed_dim(y, i);
+    return heed_reshape(g, y, n, shape);
+}
+
+heed_tensor *heed_linear(heed_graph *g, heed_tensor *x, heed_tensor *w, heed_tensor *bias)
+{
+    heed_tensor *y = heed_matmul(g, x, w);
+    return bias ? heed_add(g, y, bias) : y;
+}
+
+heed_tensor *heed_outer(heed_graph *g, heed_tensor *a, heed_tensor *b)
+{
+    if (heed_graph_error(g)->code) return a;
+    int64_t col[HEED_MAX_RANK], row[HEED_MAX_RANK];
+    int m = heed_rank(a), n = heed_rank(b);
+    if (m < 1 || n < 1 || m >= HEED_MAX_RANK || n >= HEED_MAX_RANK)
+        return heed_graph_fail(g, HEED_INVALID, "outer: operands of rank %d and %d, not 1 to %d", m, n, HEED_MAX_RANK - 1);
+    for (int i = 0; i < m; i++) col[i] = heed_dim(a, i);
+    for (int i = 0; i < n; i++) row[i] = heed_dim(b, i);
+    col[m] = 1;
+    row[n] = row[n - 1];
+    row[n - 1] = 1;
+    return heed_mul(g, heed_reshape(g, a, m + 1, col), heed_reshape(g, b, n + 1, row));
+}
+#endif
