@@ -107,7 +107,7 @@ void heed_pass_task(const pass *p, int phase, int64_t task, char *scratch)
     heed_span few[128], *span = few;
     int64_t rows = p->dim[p->rank - 2], cols = p->dim[p->rank - 1];
     if (p->slots > 128) span = (heed_span *)(void *)(scratch + p->scratch);
-    for (int i = 0; i < p->sinks; i++)
+    for (int i = 0; cols && i < p->sinks; i++)
         memset(p->shared_base + p->slot[p->sink[i].slot].at + (size_t)task * partial_bytes(p, p->sink[i].size), 0, partial_bytes(p, p->sink[i].size));
     int64_t end = (task + 1) * p->tiles_a_task < p->tiles ? (task + 1) * p->tiles_a_task : p->tiles;
     for (int64_t i = task * p->tiles_a_task; i < end; i++) {
