@@ -3,25 +3,10 @@
 
 #include "autograd/memory.h"
 #include "metrics.h"
-#include "utf8.h"
+#include "text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { LARGEST = 1 << 20 }; /* bytes of a configuration file */
-
-static heed_code check_text(const char *line, size_t length, const char *where, heed_error *e)
-{
-    if (strlen(line) != length) return heed_fail(e, HEED_FORMAT, "%s: a zero byte; this is no text file", where);
-    for (const char *p = line; *p;) {
-        int32_t c = heed_utf8_next(&p);
-        if (c >= HEED_UTF8_INVALID) return heed_fail(e, HEED_FORMAT, "%s: not UTF-8", where);
-        if ((c < ' ' && c != '\t') || c == 127)
-            return heed_fail(e, HEED_FORMAT, "%s: a control character; this is no text file", where);
-    }
-    return HEED_OK;
-}
 
 /* Cuts blanks off both ends of [*text, end) and ends it with 0. */
 static char *trim(char *text, char *end)
@@ -32,8 +17,8 @@ static char *trim(char *text, char *end)
     return text;
 }
 
-static heed_code take_line(const heed_option *table, void *values, char *line, long long number, long long *seen,
-                           const char *where, heed_error *e)
+static heed_code take_line(const heed_option *table, void *values, char *line, size_t number, size_t *seen, const char *where,
+                           heed_error *e)
 {
     for (char *p = line; *p; p++)
         if (*p == '#' && (p == line || p[-1] == ' ' || p[-1] == '\t')) { *p = 0; break; }
@@ -44,53 +29,48 @@ static heed_code take_line(const heed_option *table, void *values, char *line, l
     char *value = trim(equals + 1, equals + strlen(equals)), *key = trim(line, equals);
     for (size_t i = 0; table[i].key; i++) {
         if (strcmp(table[i].key, key)) continue;
-        if (seen[i]) return heed_fail(e, HEED_FORMAT, "%s: %s is set in line %lld already", where, key, seen[i]);
+        if (seen[i]) return heed_fail(e, HEED_FORMAT, "%s: %s is set in line %zu already", where, key, seen[i]);
         seen[i] = number;
     }
     return heed_options_set(table, values, where, key, value, e);
 }
 
-heed_code heed_options_parse(const heed_option *table, void *values, const char *name, const char *text, size_t length,
-                             heed_error *e)
+static heed_code take_lines(const heed_option *table, void *values, const heed_text *text, heed_error *e)
 {
     size_t count = 0;
     while (table[count].key) count++;
-    long long *seen = heed_calloc(count, sizeof *seen), number = 0;
-    heed_code code = seen ? HEED_OK : heed_fail(e, HEED_NO_MEMORY, "%s: no memory for the configuration", name);
-    if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) text += 3, length -= 3; /* a byte order mark */
-    for (size_t used; length && !code; text += used, length -= used) {
-        const char *newline = memchr(text, '\n', length);
-        char where[300];
-        snprintf(where, sizeof where, "%.250s:%lld", name, ++number);
-        used = newline ? (size_t)(newline - text) + 1 : length;
-        size_t shown = used - (newline != NULL);
-        shown -= shown && text[shown - 1] == '\r';
-        char *line = heed_strndup(text, shown);
-        if (!line) code = heed_fail(e, HEED_NO_MEMORY, "%s: no memory for the line", where);
-        else if (!(code = check_text(line, shown, where, e))) code = take_line(table, values, line, number, seen, where, e);
+    size_t *seen = heed_calloc(count, sizeof *seen); /* the line that set a key, from 1 */
+    heed_code code = seen ? HEED_OK : heed_fail(e, HEED_NO_MEMORY, "%s: no memory for the configuration", heed_text_name(text));
+    for (size_t i = 0; i < heed_text_count(text) && !code; i++) {
+        char where[300], *line = heed_strdup(heed_text_line(text, i).bytes);
+        snprintf(where, sizeof where, "%.250s:%zu", heed_text_name(text), i + 1);
+        if (line) code = take_line(table, values, line, i + 1, seen, where, e);
+        else code = heed_fail(e, HEED_NO_MEMORY, "%s: no memory for the line", where);
         heed_free(line);
     }
     heed_free(seen);
     return code;
 }
 
+static const heed_text_rules rules = {.max_line = 4096, .may_be_empty = true};
+
 heed_code heed_options_load(const heed_option *table, void *values, const char *path, heed_error *e)
 {
-    FILE *f = fopen(path, "r");
-    if (!f) return heed_fail_errno(e, "cannot open the configuration %s", path);
-    char *text = heed_alloc(LARGEST + 1);
-    heed_code code;
-    if (!text) {
-        code = heed_fail(e, HEED_NO_MEMORY, "%s: no memory for the configuration", path);
-    } else {
-        size_t length = fread(text, 1, LARGEST + 1, f);
-        if (ferror(f)) code = heed_fail_errno(e, "cannot read the configuration %s", path);
-        else if (length > LARGEST) code = heed_fail(e, HEED_FORMAT, "%s: larger than 1 MiB; this is no configuration", path);
-        else code = heed_options_parse(table, values, path, text, length, e);
-    }
-    heed_free(text);
-    fclose(f);
-    return code;
+    heed_error own = {0};
+    heed_text *text = heed_text_read(path, &rules, &own);
+    if (text) take_lines(table, values, text, &own);
+    heed_text_free(text);
+    return own.code ? heed_fail(e, own.code, "%s", own.message) : HEED_OK;
+}
+
+heed_code heed_options_parse(const heed_option *table, void *values, const char *name, const char *text, size_t length,
+                             heed_error *e)
+{
+    heed_error own = {0};
+    heed_text *lines = heed_text_parse(name, text, length, &rules, &own);
+    if (lines) take_lines(table, values, lines, &own);
+    heed_text_free(lines);
+    return own.code ? heed_fail(e, own.code, "%s", own.message) : HEED_OK;
 }
 
 enum { NAME = 64 };

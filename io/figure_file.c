@@ -1,12 +1,10 @@
 #include "figure.h"
 
 #include "autograd/memory.h"
+#include "atomic.h"
 #include "svg.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char before_title[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -38,27 +36,6 @@ static void put_page(heed_buffer *b, const char *title, const heed_picture *pict
     heed_buffer_put(b, "</body>\n</html>\n");
 }
 
-static heed_code write_file(const char *path, const char *text, heed_error *e)
-{
-    heed_buffer name = {0};
-    heed_buffer_format(&name, "%s.part", path);
-    char *part = heed_buffer_take(&name, "a file name", e);
-    if (!part) return HEED_NO_MEMORY;
-    FILE *f = fopen(part, "w");
-    heed_code code = f ? HEED_OK : heed_fail_errno(e, "cannot create %s", part);
-    if (f) {
-        bool good = fputs(text, f) >= 0;
-        int number = errno;
-        if (fclose(f) || !good || rename(part, path)) {
-            if (!good) errno = number;
-            code = heed_fail_errno(e, "cannot write %s", path);
-            unlink(part);
-        }
-    }
-    heed_free(part);
-    return code;
-}
-
 static bool ends_in(const char *path, const char *end)
 {
     size_t n = strlen(path), m = strlen(end);
@@ -68,7 +45,7 @@ static bool ends_in(const char *path, const char *end)
 heed_code heed_figure_save(const char *path, const char *title, const heed_picture *pictures, size_t count, heed_error *e)
 {
     if (ends_in(path, ".svg")) {
-        if (count == 1) return write_file(path, pictures->svg, e);
+        if (count == 1) return heed_write_file(path, pictures->svg, strlen(pictures->svg), e);
         return heed_fail(e, HEED_INVALID, "%s: a .svg file holds one picture, there are %zu; a .html file holds them all", path,
                          count);
     }
@@ -76,9 +53,10 @@ heed_code heed_figure_save(const char *path, const char *title, const heed_pictu
         return heed_fail(e, HEED_INVALID, "%s: a picture's file name ends in .svg or .html", path);
     heed_buffer b = {0};
     put_page(&b, title, pictures, count);
+    size_t length = b.length;
     char *page = heed_buffer_take(&b, "a page of pictures", e);
     if (!page) return HEED_NO_MEMORY;
-    heed_code code = write_file(path, page, e);
+    heed_code code = heed_write_file(path, page, length, e);
     heed_free(page);
     return code;
 }

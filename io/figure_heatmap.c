@@ -155,7 +155,7 @@ typedef struct {
     int64_t every;                /* every n-th label is shown */
 } layout;
 
-enum { MARGIN = 20, GAP = 28, LONGEST = 110, WIDEST = 1240, WIDEST_PAIR = 1500, HEAD = 66 };
+enum { MARGIN = 20, GAP = 28, LONGEST = 110, WIDEST = 1240, HEAD = 66 };
 
 static double widest_label(const char *const *labels, int64_t count, double font)
 {
@@ -233,7 +233,7 @@ char *heed_figure_heatmaps(const char *title, const char *rows, const char *colu
             return NULL;
         }
     layout l = lay_out(maps, count);
-    size_t across = count > 1 && 2 * l.width + GAP <= WIDEST_PAIR ? 2 : 1;
+    size_t across = count > 1 ? 2 : 1; /* two of the largest panels are 1460 wide */
     while (across < count && l.width * (double)(across + 1) + GAP * (double)across <= WIDEST) across++;
     size_t down = (count + across - 1) / across;
     across = (count + down - 1) / down;
@@ -269,7 +269,11 @@ char *heed_figure_overview(const char *title, const heed_heatmap *maps, const ch
                            size_t heads, heed_error *e)
 {
     size_t count;
-    if (!heed_size_mul(layers, heads, &count) || check(maps, count, e)) return NULL;
+    if (!heed_size_mul(layers, heads, &count)) {
+        heed_fail(e, HEED_INVALID, "%zu layers of %zu heads cannot be", layers, heads);
+        return NULL;
+    }
+    if (check(maps, count, e)) return NULL;
     int64_t most = 1;
     for (size_t i = 0; i < count; i++) {
         if (maps[i].rows > most) most = maps[i].rows;

@@ -1,9 +1,9 @@
 #include "symbols.h"
 
 #include "autograd/memory.h"
+#include "strings.h"
 #include "utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool reserve(heed_symbols *s, size_t length)
@@ -22,51 +22,36 @@ void heed_symbols_free(heed_symbols *s, size_t count)
     memset(s, 0, count * sizeof *s);
 }
 
-typedef struct { const char *text; size_t length; int32_t *id; } word;
-
-/* The next word of *text, which moves behind it; false at the end. */
-static bool next_word(const char **text, word *w)
+/* The next word: moves *text to its end and returns its beginning; NULL when there is none. */
+static const char *next_word(const char **text)
 {
     const char *p = *text, *q = p;
     while (*p && (q = p, heed_utf8_is_space(heed_utf8_next(&q)))) p = q;
-    w->text = p;
+    const char *word = p;
     while (*p && (q = p, !heed_utf8_is_space(heed_utf8_next(&q)))) p = q;
-    w->length = (size_t)(p - w->text);
     *text = p;
-    return w->length > 0;
-}
-
-static int by_content(const void *a, const void *b)
-{
-    const word *v = a, *w = b;
-    int order = memcmp(v->text, w->text, v->length < w->length ? v->length : w->length);
-    return order ? order : (v->length > w->length) - (v->length < w->length);
+    return p > word ? word : NULL;
 }
 
 bool heed_symbols_of_words(heed_symbols *out, const char *const *texts, size_t count)
 {
-    word *words = NULL, w;
-    size_t used = 0, capacity = 0;
+    heed_strings *known = heed_strings_create();
+    bool good = known;
     memset(out, 0, count * sizeof *out);
-    for (size_t i = 0; i < count; i++) {
-        size_t first = used;
-        for (const char *p = texts[i]; next_word(&p, &w); words[used++] = w)
-            if (!heed_grow((void **)&words, &capacity, used + 1, sizeof *words)) goto refused;
-        if (!reserve(&out[i], used - first)) goto refused;
-        for (size_t k = first; k < used; k++) words[k].id = out[i].ids + (k - first);
+    for (size_t i = 0; i < count && good; i++) {
+        size_t length = 0;
+        for (const char *p = texts[i]; next_word(&p);) length++;
+        good = reserve(&out[i], length);
+        const char *p = texts[i], *word;
+        for (int32_t *id = out[i].ids; good && (word = next_word(&p)); id++) {
+            size_t number = heed_strings_add(known, word, (size_t)(p - word));
+            good = number < INT32_MAX; /* HEED_NO_STRING is beyond */
+            *id = (int32_t)number;
+        }
     }
-    if (used) qsort(words, used, sizeof *words, by_content);
-    int32_t id = 0;
-    for (size_t k = 0; k < used; k++) {
-        if (k && by_content(&words[k - 1], &words[k])) id++;
-        *words[k].id = id;
-    }
-    heed_free(words);
-    return true;
-refused:
-    heed_free(words);
-    heed_symbols_free(out, count);
-    return false;
+    heed_strings_free(known);
+    if (!good) heed_symbols_free(out, count);
+    return good;
 }
 
 bool heed_symbols_of_characters(heed_symbols *out, const char *const *texts, size_t count)

@@ -75,6 +75,7 @@ static void errors_say_where_what_and_what_is_allowed(void)
     heed_error e;
     CU_ASSERT(check_says(assign("heads=0", &e), "--set: heads = \"0\": must be a whole number in [1,64]"));
     CU_ASSERT(check_says(assign("heads=65", &e), "[1,64]"));
+    CU_ASSERT(!*assign("heads=1", &e) && !*assign("heads=64", &e));
     CU_ASSERT(check_says(assign("heads=4x", &e), "[1,64]"));
     CU_ASSERT(check_says(assign("heads=", &e), "[1,64]"));
     CU_ASSERT(check_says(assign("seed=9223372036854775808", &e), "must be a whole number in [0,inf)"));
@@ -96,9 +97,9 @@ static void errors_say_where_what_and_what_is_allowed(void)
     CU_ASSERT(check_says(PARSE("\n\nDropuot = 0.5"), "a.conf:3: unknown key \"Dropuot\"; did you mean \"dropout\"?"));
     CU_ASSERT(check_says(PARSE("heads = 2\nheads = 3\n"), "a.conf:2: heads is set in line 1 already"));
     CU_ASSERT(check_says(PARSE("just words\n"), "a.conf:1: \"just words\" is not \"key = value\""));
-    CU_ASSERT(check_says(PARSE("heads = 2\0\n"), "a.conf:1: a zero byte"));
-    CU_ASSERT(check_says(PARSE("note = \xff\n"), "a.conf:1: not UTF-8"));
-    CU_ASSERT(check_says(PARSE("note = \x1b[0m\n"), "a.conf:1: a control character"));
+    CU_ASSERT(check_says(PARSE("heads = 2\0\n"), "a.conf:1: byte 10 of the line is NUL"));
+    CU_ASSERT(check_says(PARSE("note = \xff\n"), "a.conf:1: byte 8 of the line (0xFF) is not UTF-8"));
+    CU_ASSERT(check_says(PARSE("note = \x1b[0m\n"), "a.conf:1: note = \"\x1b[0m\": must be one line"));
     CU_ASSERT_STRING_EQUAL(PARSE(""), "");
 }
 
@@ -107,13 +108,10 @@ static void files_that_cannot_be_read(void)
     config c = {0};
     heed_error e = {0};
     CU_ASSERT_EQUAL(heed_options_load(table, &c, "/nowhere/a.conf", &e), HEED_IO);
-    CU_ASSERT(check_says(e.message, "cannot open the configuration /nowhere/a.conf: No such file"));
+    CU_ASSERT(check_says(e.message, "/nowhere/a.conf: No such file"));
     e = (heed_error){0};
     CU_ASSERT_EQUAL(heed_options_load(table, &c, "/", &e), HEED_IO);
-    CU_ASSERT(check_says(e.message, "cannot read the configuration /"));
-    e = (heed_error){0};
-    CU_ASSERT_EQUAL(heed_options_load(table, &c, "/dev/zero", &e), HEED_FORMAT);
-    CU_ASSERT(check_says(e.message, "/dev/zero: larger than 1 MiB"));
+    CU_ASSERT(check_says(e.message, "/: a folder, not a regular file"));
     char path[] = "/tmp/heed-options-XXXXXX";
     FILE *f = fdopen(mkstemp(path), "w");
     fputs("heads = 3\ntie = on\n", f);
@@ -170,6 +168,7 @@ static void nearest_names(void)
     CU_ASSERT_STRING_EQUAL(heed_nearest("trian", names), "train");
     CU_ASSERT_STRING_EQUAL(heed_nearest("Decod", names), "decode");
     CU_ASSERT_STRING_EQUAL(heed_nearest("label-smoothing", names), "label_smoothing");
+    CU_ASSERT_STRING_EQUAL(heed_nearest("a-B-c-d", (const char *const[]){"a_b_c_d", NULL}), "a_b_c_d");
     CU_ASSERT_STRING_EQUAL(heed_nearest("smoothing", names), "label_smoothing");
     CU_ASSERT_PTR_NULL(heed_nearest("bench", names));
     CU_ASSERT_PTR_NULL(heed_nearest("", names));
