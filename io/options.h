@@ -66,9 +66,9 @@ heed_code heed_options_set(const heed_option *table, void *values, const char *w
 heed_code heed_options_assign(const heed_option *table, void *values, const char *where, const char *key_and_value,
                               heed_error *e);
 
-/* A regular file of `key = value` lines in UTF-8, each up to 4096 bytes. Empty lines are skipped, "#" at the beginning of a line or after a blank starts a
- * comment, a key stands once at most. heed_options_parse reads the same from memory, `name` being for errors. A failure leaves
- * the lines before it set. */
+/* A regular file of `key = value` lines in UTF-8, each up to 4096 bytes. Empty lines are skipped, "#" at the beginning of a line
+ * or after a blank starts a comment, a key stands once at most. heed_options_parse reads the same from memory, `name` being for
+ * errors. A failure leaves the lines before it set. */
 heed_code heed_options_load(const heed_option *table, void *values, const char *path, heed_error *e);
 heed_code heed_options_parse(const heed_option *table, void *values, const char *name, const char *text, size_t length,
                              heed_error *e);
