@@ -1,5 +1,5 @@
-/* A word starts as its characters, the last one with `</w>` after it. Then, as long as a pair of neighbours is in the table, every
- * place of the pair of lowest rank is merged, from left to right. Symbols are numbers here, so a pair is one 64-bit key. */
+/* A word starts as its characters, the last one with `</w>` after it. Then, as long as a pair of neighbours is in the table,
+ * every place of the pair of lowest rank is merged, from left to right. Symbols are numbers here, so a pair is one 64-bit key. */
 #include "io/bpe.h"
 
 #include "autograd/memory.h"

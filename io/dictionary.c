@@ -8,6 +8,7 @@
 /* An answer of a word is a link of its chain; words share the text of equal answers. */
 typedef struct answer {
     size_t text, next; /* number in `answers`; 1 + link, 0 at the end */
+    size_t number;     /* of the line */
 } answer;
 
 typedef struct chain {
@@ -15,6 +16,7 @@ typedef struct chain {
 } chain;
 
 struct heed_dictionary {
+    char *name;
     heed_strings *words, *answers;
     chain *chains; /* one a word */
     answer *links;
@@ -36,13 +38,14 @@ static int shown(heed_line x) { return (int)(x.length < 80 ? x.length : 80); } /
 
 static heed_code no_memory(heed_error *e) { return heed_fail(e, HEED_NO_MEMORY, "no memory for the dictionary"); }
 
-heed_dictionary *heed_dictionary_create(heed_error *e)
+heed_dictionary *heed_dictionary_create(const char *name, heed_error *e)
 {
     heed_dictionary *d = heed_calloc(1, sizeof *d);
     if (d) {
+        d->name = heed_strdup(name);
         d->words = heed_strings_create();
         d->answers = heed_strings_create();
-        if (d->words && d->answers) return d;
+        if (d->name && d->words && d->answers) return d;
     }
     heed_dictionary_free(d);
     no_memory(e);
@@ -52,6 +55,7 @@ heed_dictionary *heed_dictionary_create(heed_error *e)
 void heed_dictionary_free(heed_dictionary *d)
 {
     if (!d) return;
+    heed_free(d->name);
     heed_strings_free(d->words);
     heed_strings_free(d->answers);
     heed_free(d->chains);
@@ -73,7 +77,7 @@ static heed_line canonical(heed_dictionary *d, heed_line symbols)
     return (heed_line){d->scratch, n};
 }
 
-heed_code heed_dictionary_add(heed_dictionary *d, heed_line word, heed_line symbols, heed_error *e)
+heed_code heed_dictionary_add(heed_dictionary *d, heed_line word, heed_line symbols, size_t number, heed_error *e)
 {
     symbols = canonical(d, symbols);
     if (!symbols.bytes) return no_memory(e);
@@ -89,7 +93,7 @@ heed_code heed_dictionary_add(heed_dictionary *d, heed_line word, heed_line symb
     chain *c = &d->chains[w];
     for (size_t at = c->first; at; at = d->links[at - 1].next)
         if (d->links[at - 1].text == text) return HEED_OK;
-    d->links[d->link_count++] = (answer){text, 0};
+    d->links[d->link_count++] = (answer){text, 0, number};
     if (c->last) d->links[c->last - 1].next = d->link_count;
     else c->first = d->link_count;
     c->last = d->link_count;
@@ -123,7 +127,7 @@ static heed_line until(heed_line *rest, char stop)
     return head;
 }
 
-static heed_code add_line(heed_dictionary *d, const char *name, size_t number, heed_line line, heed_error *e)
+static heed_code add_line(heed_dictionary *d, size_t number, heed_line line, heed_error *e)
 {
     bool tab = memchr(line.bytes, '\t', line.length) != NULL;
     heed_line rest = tab ? line : trim(line);
@@ -133,29 +137,29 @@ static heed_code add_line(heed_dictionary *d, const char *name, size_t number, h
         for (size_t i = 0; i + 1 < rest.length; i++)
             if (rest.bytes[i] == '#' && rest.bytes[i + 1] == ' ' && (i == 0 || rest.bytes[i - 1] == ' ')) rest.length = i;
     if (!word.length)
-        return heed_fail(e, HEED_FORMAT, "%s:%zu: no word before the TAB; expected `word TAB symbols`", name, number);
+        return heed_fail(e, HEED_FORMAT, "%s:%zu: no word before the TAB; expected `word TAB symbols`", d->name, number);
     word = without_number(word);
     bool any = false;
     while (rest.length) {
         heed_line symbols = trim(tab ? until(&rest, '\t') : rest);
         if (!tab) rest.length = 0;
         if (!symbols.length) continue; /* a TAB too many */
-        heed_code code = heed_dictionary_add(d, word, symbols, e);
+        heed_code code = heed_dictionary_add(d, word, symbols, number, e);
         if (code) return code;
         any = true;
     }
     if (any) return HEED_OK;
     return heed_fail(e, HEED_FORMAT,
-                     "%s:%zu: the word '%.*s' has no symbols after it; expected `word TAB symbols` or `word symbols`", name,
+                     "%s:%zu: the word '%.*s' has no symbols after it; expected `word TAB symbols` or `word symbols`", d->name,
                      number, shown(word), word.bytes);
 }
 
 heed_dictionary *heed_dictionary_read(const char *path, heed_error *e)
 {
     heed_text *t = heed_text_read(path, NULL, e);
-    heed_dictionary *d = t ? heed_dictionary_create(e) : NULL;
+    heed_dictionary *d = t ? heed_dictionary_create(path, e) : NULL;
     heed_code code = d ? HEED_OK : HEED_INVALID;
-    for (size_t i = 0; !code && i < heed_text_count(t); i++) code = add_line(d, path, i + 1, heed_text_line(t, i), e);
+    for (size_t i = 0; !code && i < heed_text_count(t); i++) code = add_line(d, i + 1, heed_text_line(t, i), e);
     if (!code && !heed_dictionary_count(d))
         code = heed_fail(e, HEED_FORMAT, "%s: no words in this dictionary, only comments or blank lines", path);
     heed_text_free(t);
@@ -175,11 +179,14 @@ size_t heed_dictionary_find(const heed_dictionary *d, const char *word)
     return heed_strings_find(d->words, word, strlen(word));
 }
 
-heed_line heed_dictionary_answer(const heed_dictionary *d, size_t i, size_t k)
+const char *heed_dictionary_name(const heed_dictionary *d) { return d->name; }
+
+heed_line heed_dictionary_answer(const heed_dictionary *d, size_t i, size_t k, size_t *number)
 {
     size_t at = d->chains[i].first;
     while (k--) at = d->links[at - 1].next;
     size_t text = d->links[at - 1].text;
+    if (number) *number = d->links[at - 1].number;
     return (heed_line){heed_strings_at(d->answers, text), heed_strings_length(d->answers, text)};
 }
 
@@ -189,7 +196,8 @@ heed_code heed_dictionary_write(const heed_dictionary *d, const char *path, heed
     if (!out) return heed_fail_errno(e, "%s", path);
     for (size_t i = 0; i < heed_dictionary_count(d); i++) {
         fputs(heed_dictionary_word(d, i).bytes, out);
-        for (size_t k = 0; k < heed_dictionary_answers(d, i); k++) fprintf(out, "\t%s", heed_dictionary_answer(d, i, k).bytes);
+        for (size_t k = 0; k < heed_dictionary_answers(d, i); k++)
+            fprintf(out, "\t%s", heed_dictionary_answer(d, i, k, NULL).bytes);
         fputc('\n', out);
     }
     bool failed = fflush(out) || ferror(out);

@@ -4,8 +4,8 @@
  *     word symbols                             without: the first run of blanks ends the word, as in the CMU dictionary
  *
  * More lines with the same word give more answers, and so does the CMU file's `word(2)`. Equal answers of a word are one.
- * Symbols are separated by blanks. Blank lines and lines that begin with `;;;` are skipped; so are, where they hold no TAB, lines
- * that are `#`, or begin with `##` or `# `; ` # ` and what follows ends a line without TAB. (`#HASH-MARK HH AE SH ...` is a word.)
+ * Symbols are separated by blanks. Blank lines and lines that begin with `;;;` are skipped; so are, where they hold no TAB,
+ * lines that are `#`, or begin with `##` or `# `; ` # ` and what follows ends a line without TAB. (`#HASH HH AE SH` has a word.)
  * Words and answers keep the order of the file.
  */
 #ifndef HEED_DICTIONARY_H
@@ -17,18 +17,23 @@
 
 typedef struct heed_dictionary heed_dictionary;
 
-heed_dictionary *heed_dictionary_read(const char *path, heed_error *e); /* a file without a word is refused */
-heed_dictionary *heed_dictionary_create(heed_error *e);                 /* empty, to be filled with heed_dictionary_add */
+heed_dictionary *heed_dictionary_read(const char *path, heed_error *e);   /* a file without a word is refused */
+heed_dictionary *heed_dictionary_create(const char *name, heed_error *e); /* empty, to be filled */
 void heed_dictionary_free(heed_dictionary *d);
 
-/* `symbols` is made canonical: one blank between symbols, none around them. Refuses an empty word or answer. */
-heed_code heed_dictionary_add(heed_dictionary *d, heed_line word, heed_line symbols, heed_error *e);
+/* `symbols` is made canonical: one blank between symbols, none around them. Refuses an empty word or answer. `number` is that of
+ * the line, for messages. */
+heed_code heed_dictionary_add(heed_dictionary *d, heed_line word, heed_line symbols, size_t number, heed_error *e);
 
 size_t heed_dictionary_count(const heed_dictionary *d); /* of words */
 heed_line heed_dictionary_word(const heed_dictionary *d, size_t i);
-size_t heed_dictionary_answers(const heed_dictionary *d, size_t i);             /* of word i: 1 or more */
-heed_line heed_dictionary_answer(const heed_dictionary *d, size_t i, size_t k); /* symbols with single blanks between them */
-size_t heed_dictionary_find(const heed_dictionary *d, const char *word);        /* SIZE_MAX: not there */
+size_t heed_dictionary_answers(const heed_dictionary *d, size_t i);      /* of word i: 1 or more */
+size_t heed_dictionary_find(const heed_dictionary *d, const char *word); /* SIZE_MAX: not there */
+
+const char *heed_dictionary_name(const heed_dictionary *d); /* the path */
+
+/* Answer k of word i, symbols with single blanks between them, and the number of its line (NULL: not wanted). */
+heed_line heed_dictionary_answer(const heed_dictionary *d, size_t i, size_t k, size_t *number);
 
 /* Writes `word TAB answer [TAB answer ...]`, a line a word. */
 heed_code heed_dictionary_write(const heed_dictionary *d, const char *path, heed_error *e);
