@@ -5,7 +5,6 @@
 
 static int64_t lower(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t upper(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 /* The smallest multiple of `step` that cuts `whole` into as many parts as `most` would. */
 static int64_t even(int64_t whole, int64_t most, int64_t step)
@@ -23,11 +22,7 @@ enum {
     PANEL_BYTES = 32 << 10,  /* a panel of B, to stay in L1 */
     CHUNK_BYTES = 8 << 20,   /* panels of one phase, to stay in L2 and L3 */
     L2_BYTES = 1 << 20,      /* the part of them that consecutive tasks share */
-    WAYS = 8,                /* L1 ways that rows of A may fill when their addresses collide */
 };
-
-/* Rows of A that lie a multiple of this apart share the sets of an L1 cache. */
-static int collide(int64_t stride, int64_t bytes) { return stride && magnitude(stride) * bytes % 4096 == 0; }
 
 static void plan_rows(heed_gemm *p, int64_t width)
 {
@@ -103,8 +98,8 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
     if (p->kind == GEMM_SHARED) {
         p->phases = (int)(2 * gemm_parts(p->batches, p->group) * gemm_parts(p->n, p->chunk_cols) * gemm_parts(p->k, p->chunk_k));
         p->shared = (size_t)(p->group * (p->chunk_cols + (p->share_a ? p->m : 0)) * lower(p->k, p->chunk_k) * bytes);
-    } else if (!p->pack_a && collide(p->a_row, bytes)) {
-        p->tile = (int)lower(p->tile, WAYS);
+    } else if (!p->pack_a && gemm_collide(p->a_row, bytes)) {
+        p->tile = (int)lower(p->tile, GEMM_WAYS);
     }
     int64_t vec = vector[isa] / bytes; /* a panel of B and tiles of A; for a few rows an edge of B or a copy of A */
     if (few) p->scratch = (size_t)(p->k * upper(vec, p->m) * bytes);

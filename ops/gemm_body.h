@@ -1,5 +1,5 @@
 /* The arithmetic of matrix products for one element type, included by gemm_kernel.c with
- * REAL, VEC, LANES (type, its vector, lanes), V(name) (vf_name or vd_name), FN(name) (name with the type's suffix) and TASK. */
+ * REAL, VEC, LANES (type, its vector, lanes), V(name) (vf_name or vd_name), FN(name) (name with the type's suffix) and PUBLIC(name). */
 
 /* C tile (+)= alpha * A tile * B tile. A(i,p) = a[i * a_row + p * a_col], B(p, :) = nv whole vectors at b + p * b_row; the first `cols`
  * columns are written. mr and nv are constants where this is inlined, so that `sum` lives in registers. */
@@ -106,13 +106,13 @@ static inline int64_t FN(panel)(int64_t cols) { return cols > LANES ? 2 * LANES 
 
 /* Packs `count` rows of A (or columns of B) as tiles, or panels, of `tile`, each `whole` deep, for p in `k`. Where the source is contiguous
  * across tiles it is read along its lines: a few p, all tiles, the next p. */
-static void FN(pack_tiles)(REAL *out, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t tile, int panels, int64_t count,
+static void FN(pack_tiles)(REAL *out, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t tile, int layout, int64_t count,
                            gemm_span k, int64_t whole)
 {
     int64_t slice = i_stride == 1 ? 32 : k.count;
     for (int64_t p = 0; p < k.count; p += slice)
         for (int64_t i = 0; i < count; i += tile) {
-            int64_t n = count - i < tile ? count - i : tile, step = panels ? FN(panel)(n) : n;
+            int64_t n = count - i < tile ? count - i : tile, step = layout == TILES_OF_A ? n : layout == PANELS ? FN(panel)(n) : tile;
             FN(pack)(out + i * whole + (k.at + p) * step, step, in + i * i_stride + p * p_stride, i_stride, p_stride, n,
                      k.count - p < slice ? k.count - p : slice);
         }
@@ -127,7 +127,7 @@ static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c,
     REAL *own_b = scratch, *own_a = scratch + p->depth * width;
     for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += p->depth) {
         int64_t depth = k - p0 < p->depth ? k - p0 : p->depth;
-        if (p->pack_a && !packed) FN(pack_tiles)(own_a, a + p0 * p->a_col, p->a_row, p->a_col, tile, 0, rows,
+        if (p->pack_a && !packed) FN(pack_tiles)(own_a, a + p0 * p->a_col, p->a_row, p->a_col, tile, TILES_OF_A, rows,
                                                   (gemm_span){0, depth}, depth);
         for (int64_t j = 0; j < cols; j += width) {
             int64_t count = cols - j < width ? cols - j : width, b_row = FN(panel)(count);
@@ -174,16 +174,17 @@ ALWAYS_INLINE void FN(dots)(const int mr, const int nc, int64_t k, const REAL *a
     }
 }
 
-static void FN(dot_block)(const heed_gemm *p, const REAL *a, int64_t a_row, const REAL *b, REAL *c, int64_t cols)
+void PUBLIC(dots)(int64_t m, int64_t n, int64_t k, const REAL *a, int64_t a_row, const REAL *b, int64_t b_col, REAL *c, int64_t c_row,
+                  REAL alpha, int add)
 {
     enum { NC = GEMM_REGISTERS / 8 };
-    for (int64_t j = 0; j < cols;) {
-        int64_t count = cols - j < NC ? 1 : NC;
-        for (int64_t i = 0; i < p->m;) {
-            int64_t left = p->m - i, rows = left < 4 ? left : 4;
-            const REAL *ai = a + i * a_row, *bj = b + j * p->b_col;
-            REAL *to = c + i * p->c_row + j;
-#define DOTS(r, n) FN(dots)(r, n, p->k, ai, a_row, bj, p->b_col, to, p->c_row, (REAL)p->alpha, p->accumulate)
+    for (int64_t j = 0; j < n;) {
+        int64_t count = n - j < NC ? 1 : NC;
+        for (int64_t i = 0; i < m;) {
+            int64_t left = m - i, rows = left < 4 ? left : 4;
+            const REAL *ai = a + i * a_row, *bj = b + j * b_col;
+            REAL *to = c + i * c_row + j;
+#define DOTS(r, many) FN(dots)(r, many, k, ai, a_row, bj, b_col, to, c_row, alpha, add)
             if (count == 1) {
                 if (rows == 4) DOTS(4, 1);
                 else if (rows == 3) DOTS(3, 1);
@@ -202,6 +203,25 @@ static void FN(dot_block)(const heed_gemm *p, const REAL *a, int64_t a_row, cons
     }
 }
 
+void PUBLIC(pack)(REAL *panels, const REAL *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n)
+{
+    FN(pack_tiles)(panels, b, b_col, b_row, GEMM_TILE_VECTORS * LANES, WIDE_PANELS, n, (gemm_span){0, k}, k);
+}
+
+void PUBLIC(multiply)(int64_t m, int64_t n, int64_t k, const REAL *a, int64_t a_row, int64_t a_col, const REAL *b, int64_t b_row,
+                      int64_t b_depth, REAL *c, int64_t c_row, REAL alpha, int add)
+{
+    const int64_t most = gemm_collide(a_row, sizeof(REAL)) && (int)GEMM_TILE > (int)GEMM_WAYS ? (int)GEMM_WAYS : (int)GEMM_TILE;
+    const int64_t tile = gemm_parts(m, gemm_parts(m, most)), width = GEMM_TILE_VECTORS * LANES;
+    for (int64_t j = 0; j < n; j += width) {
+        int64_t count = n - j < width ? n - j : width;
+        const REAL *bj = b_row ? b + j : b + j * b_depth;
+        for (int64_t i = 0; i < m; i += tile)
+            FN(tiles)[m - i < tile ? m - i : tile][count > LANES](k, a + i * a_row, a_row, a_col, bj, b_row ? b_row : width,
+                                                                 c + i * c_row + j, c_row, count, alpha, add);
+    }
+}
+
 /* A few rows: every element of B is read once, where it lies. */
 static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t cols, REAL *scratch)
 {
@@ -213,7 +233,7 @@ static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL 
             a = scratch;
             a_row = p->k;
         }
-        FN(dot_block)(p, a, a_row, b, c, cols);
+        PUBLIC(dots)(p->m, cols, p->k, a, a_row, b, p->b_col, c, p->c_row, (REAL)p->alpha, p->accumulate);
         return;
     }
     const int64_t tiles = gemm_parts(p->m, p->tile), tile = gemm_parts(p->m, tiles);
@@ -274,11 +294,11 @@ static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *s
             gemm_span j = gemm_cut(n.count, GEMM_PACK_PANELS * width, unit / chunk.k_units);
             const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch);
             b += (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col;
-            FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, width, 1, j.count, q, k.count);
+            FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, width, PANELS, j.count, q, k.count);
         } else {
             gemm_span i = gemm_cut(p->m, p->rows, unit / chunk.k_units - chunk.b_units);
             const int64_t tile = gemm_parts(i.count, gemm_parts(i.count, p->tile));
-            FN(pack_tiles)(packed + i.at * k.count, a + q.at * p->a_col + i.at * p->a_row, p->a_row, p->a_col, tile, 0, i.count, q, k.count);
+            FN(pack_tiles)(packed + i.at * k.count, a + q.at * p->a_col + i.at * p->a_row, p->a_row, p->a_col, tile, TILES_OF_A, i.count, q, k.count);
         }
         return;
     }
@@ -290,7 +310,7 @@ static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *s
     if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
 }
 
-void TASK(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)
+void PUBLIC(task)(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)
 {
     if (p->kind == GEMM_SHARED) FN(shared_task)(p, phase, task, shared, scratch);
     else FN(local_task)(p, task, scratch);

@@ -31,6 +31,10 @@ static inline gemm_span gemm_cut(int64_t whole, int64_t step, int64_t i)
 }
 static inline int64_t gemm_parts(int64_t whole, int64_t step) { return step > 0 ? (whole + step - 1) / step : 0; }
 
+/* Rows of A that lie a multiple of 4 KiB apart share the sets of an L1 cache, so only as many rows as it has ways are read together. */
+enum { GEMM_WAYS = 8 };
+static inline int gemm_collide(int64_t stride, int64_t bytes) { return stride && stride * bytes % 4096 == 0; }
+
 /* Element offset of matrix `index` of the batch. */
 static inline int64_t gemm_batch_offset(const heed_gemm *p, const int64_t *stride, int64_t index)
 {
@@ -69,6 +73,26 @@ static inline gemm_chunk gemm_chunk_of(const heed_gemm *p, int phase, int64_t wi
 typedef void gemm_task_fn(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch);
 HEED_ISA_DECLARE(gemm_task_fn, heed_gemm_task_f32);
 HEED_ISA_DECLARE(gemm_task_fn, heed_gemm_task_f64);
+
+/* For kernels that multiply blocks of their own, on this file's instruction set; sizes in elements.
+ *
+ * pack: B (k x n, any strides) as panels, gemm_panels(n, k) elements at most. multiply: C (+)= alpha A B with A where it lies and B
+ * in panels packed `b_depth` >= k deep (b_row 0), or where it lies with unit column stride and n a multiple of the vector's lanes. dots: the same for B
+ * contiguous along k, and A too, without any copy: right for up to four rows. */
+static inline int64_t gemm_panels(int64_t n, int64_t k, int64_t bytes)
+{
+    int64_t width = GEMM_TILE_VECTORS * HEED_VBYTES / bytes;
+    return gemm_parts(n, width) * width * k;
+}
+#define GEMM_BLOCKS(real, type)                                                                                             \
+    void HEED_ISA_FN(heed_gemm_pack_##type)(real * panels, const real *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n); \
+    void HEED_ISA_FN(heed_gemm_multiply_##type)(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row, int64_t a_col,  \
+                                                const real *b, int64_t b_row, int64_t b_depth, real *c, int64_t c_row,         \
+                                                real alpha, int add);                                                          \
+    void HEED_ISA_FN(heed_gemm_dots_##type)(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row, const real *b,      \
+                                            int64_t b_col, real *c, int64_t c_row, real alpha, int add);
+GEMM_BLOCKS(float, f32)
+GEMM_BLOCKS(double, f64)
 
 #if defined(HEED_CBLAS)
 int  heed_gemm_cblas_wanted(const heed_gemm *p);

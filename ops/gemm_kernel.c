@@ -10,6 +10,9 @@
 #define UNROLL(n) UNROLL_(GCC unroll n)
 #endif
 
+/* What pack_tiles makes: tiles as high as they are, panels of one or two vectors as they need, or all of two. */
+enum { TILES_OF_A, PANELS, WIDE_PANELS };
+
 /* Keeps a value in a register: gcc otherwise folds loads back into every multiplication that uses them. */
 #if defined(__x86_64__)
 #define KEEP(vector) __asm__("" : "+v"(vector))
@@ -92,19 +95,19 @@ static void transpose_f64(double *out, int64_t step, int64_t room, const double 
 #define LANES VF
 #define V(name) HEED_CAT(vf_, name)
 #define FN(name) HEED_CAT(name, _f32)
-#define TASK HEED_ISA_FN(heed_gemm_task_f32)
+#define PUBLIC(name) HEED_ISA_FN(HEED_CAT(heed_gemm_##name, _f32))
 #include "ops/gemm_body.h"
 #undef REAL
 #undef VEC
 #undef LANES
 #undef V
 #undef FN
-#undef TASK
+#undef PUBLIC
 
 #define REAL double
 #define VEC vd
 #define LANES VD
 #define V(name) HEED_CAT(vd_, name)
 #define FN(name) HEED_CAT(name, _f64)
-#define TASK HEED_ISA_FN(heed_gemm_task_f64)
+#define PUBLIC(name) HEED_ISA_FN(HEED_CAT(heed_gemm_##name, _f64))
 #include "ops/gemm_body.h"
