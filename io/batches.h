@@ -1,9 +1,9 @@
 /* Batches of examples: of similar length, within a budget of tokens, in an order that a seed and an epoch determine.
  *
  * Examples are sorted by the longer of their two sides; in every epoch those of equal length are shuffled among each other; then
- * they are cut into batches, as many as fit the budget, and the batches are shuffled. Where to cut depends on the lengths alone, so
- * every epoch has the same number of batches, and batch `step` of the endless sequence of epochs is found without a look at those
- * before it: a position in the data is one number.
+ * they are cut into batches, as many as fit the budget, and the batches are shuffled. Where to cut depends on the lengths alone,
+ * so every epoch has the same number of batches, and batch `step` of the endless sequence of epochs is found without a look at
+ * those before it: a position in the data is one number.
  */
 #ifndef HEED_BATCHES_H
 #define HEED_BATCHES_H

@@ -1,6 +1,8 @@
 #include "io/dictionary.h"
 
 #include "autograd/memory.h"
+#include "io/atomic.h"
+#include "io/buffer.h"
 #include "io/strings.h"
 
 #include <string.h>
@@ -192,16 +194,18 @@ heed_line heed_dictionary_answer(const heed_dictionary *d, size_t i, size_t k, s
 
 heed_code heed_dictionary_write(const heed_dictionary *d, const char *path, heed_error *e)
 {
-    FILE *out = fopen(path, "we");
-    if (!out) return heed_fail_errno(e, "%s", path);
+    heed_buffer b = {0};
     for (size_t i = 0; i < heed_dictionary_count(d); i++) {
-        fputs(heed_dictionary_word(d, i).bytes, out);
+        heed_buffer_put(&b, heed_dictionary_word(d, i).bytes);
         for (size_t k = 0; k < heed_dictionary_answers(d, i); k++)
-            fprintf(out, "\t%s", heed_dictionary_answer(d, i, k, NULL).bytes);
-        fputc('\n', out);
+            heed_buffer_format(&b, "\t%s", heed_dictionary_answer(d, i, k, NULL).bytes);
+        heed_buffer_put(&b, "\n");
     }
-    bool failed = fflush(out) || ferror(out);
-    return fclose(out) || failed ? heed_fail_errno(e, "%s", path) : HEED_OK;
+    size_t length = b.length;
+    char *text = heed_buffer_take(&b, "the dictionary", e);
+    heed_code code = text ? heed_write_file(path, text, length, e) : HEED_NO_MEMORY;
+    heed_free(text);
+    return code;
 }
 
 bool heed_held_out(heed_line word, double share)

@@ -35,7 +35,7 @@ const char *heed_dictionary_name(const heed_dictionary *d); /* the path */
 /* Answer k of word i, symbols with single blanks between them, and the number of its line (NULL: not wanted). */
 heed_line heed_dictionary_answer(const heed_dictionary *d, size_t i, size_t k, size_t *number);
 
-/* Writes `word TAB answer [TAB answer ...]`, a line a word. */
+/* Writes `word TAB answer [TAB answer ...]`, a line a word; as heed_write_file does. */
 heed_code heed_dictionary_write(const heed_dictionary *d, const char *path, heed_error *e);
 
 /* Whether the word belongs to the share (0 to 1) that is held out for validation. A hash of the word alone decides, so all its

@@ -2,6 +2,7 @@
 
 #include "autograd/memory.h"
 #include "io/bpe.h"
+#include "io/buffer.h"
 #include "io/utf8.h"
 #ifdef HEED_SENTENCEPIECE
 #include "io/sentencepiece.h"
@@ -14,13 +15,8 @@ typedef struct kind {
     bool has_data; /* a specification `name:FILE`, and bytes after the name in a checkpoint */
     heed_code (*open)(heed_units *u, const char *name, heed_error *e);                     /* from u->data */
     heed_code (*split)(heed_units *u, heed_line line, heed_error *e);                      /* adds units by push() */
-    heed_code (*join)(heed_units *u, const heed_line *units, size_t count, heed_error *e); /* adds bytes by append() */
+    heed_code (*join)(heed_units *u, const heed_line *units, size_t count, heed_error *e); /* adds bytes to u->line */
 } kind;
-
-typedef struct buffer {
-    char *bytes;
-    size_t used, capacity;
-} buffer;
 
 struct heed_units {
     const kind *kind;
@@ -30,34 +26,22 @@ struct heed_units {
 #ifdef HEED_SENTENCEPIECE
     heed_sentencepiece *sentencepiece;
 #endif
-    buffer text; /* of the units, each with a NUL */
+    heed_buffer text; /* of the units, each with a NUL */
     heed_line *units;
     size_t count, units_capacity;
-    buffer line; /* the joined one */
+    heed_buffer line; /* the joined one */
 };
 
 static heed_code no_memory(heed_error *e) { return heed_fail(e, HEED_NO_MEMORY, "no memory for the units of a line"); }
 
-/* A NUL follows what was appended, and is not counted. */
-static bool append(buffer *b, const char *bytes, size_t length)
-{
-    size_t need;
-    if (!heed_size_add(b->used, length, &need) || !heed_size_add(need, 1, &need)) return false;
-    if (!heed_grow((void **)&b->bytes, &b->capacity, need, 1)) return false;
-    memcpy(b->bytes + b->used, bytes, length);
-    b->used += length;
-    b->bytes[b->used] = 0;
-    return true;
-}
-
 /* One more unit: `bytes` and then `more`. Its place is known when the text grows no more; see heed_units_split. */
-static bool push(heed_units *u, const char *bytes, size_t length, const char *more)
+static void push(heed_units *u, const char *bytes, size_t length, const char *more)
 {
-    if (!heed_grow((void **)&u->units, &u->units_capacity, u->count + 1, sizeof *u->units)) return false;
-    if (!append(&u->text, bytes, length) || !append(&u->text, more, strlen(more))) return false;
-    u->text.used++;
+    if (!heed_grow((void **)&u->units, &u->units_capacity, u->count + 1, sizeof *u->units)) u->text.failed = true;
+    if (u->text.failed) return;
+    heed_buffer_bytes(&u->text, bytes, length);
+    heed_buffer_bytes(&u->text, more, strlen(more) + 1);
     u->units[u->count++].length = length + strlen(more);
-    return true;
 }
 
 /* Characters */
@@ -66,39 +50,41 @@ static const char blank_shown[] = "\xE2\x96\x81"; /* U+2581 */
 
 static heed_code split_chars(heed_units *u, heed_line line, heed_error *e)
 {
+    (void)e;
     static const char digits[] = "0123456789ABCDEF";
     for (const char *c = line.bytes, *next = c; c < line.bytes + line.length; c = next) {
         unsigned char code = (unsigned char)*c;
         heed_utf8_next(&next);
         size_t step = (size_t)(next - c);
         const char control[] = {'<', 'U', '+', '0', '0', digits[code >> 4], digits[code & 15], '>', 0};
-        bool ok;
-        if (code == ' ') ok = push(u, blank_shown, 3, "");
-        else if (code < ' ' || code == 0x7F) ok = push(u, control, 8, "");
-        else if (step == 3 && memcmp(c, blank_shown, 3) == 0) ok = push(u, "<U+2581>", 8, "");
-        else ok = push(u, c, step, "");
-        if (!ok) return no_memory(e);
+        if (code == ' ') push(u, blank_shown, 3, "");
+        else if (code < ' ' || code == 0x7F) push(u, control, 8, "");
+        else if (step == 3 && memcmp(c, blank_shown, 3) == 0) push(u, "<U+2581>", 8, "");
+        else push(u, c, step, "");
     }
     return HEED_OK;
 }
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
 
+/* The control character that `<U+0009>` shows, or 0: also for NUL and LF, which no line has. */
+static char control_of(heed_line x)
+{
+    if (x.length != 8 || memcmp(x.bytes, "<U+00", 5) != 0 || x.bytes[7] != '>') return 0;
+    int high = hex_digit(x.bytes[5]), low = hex_digit(x.bytes[6]), code = high < 0 || low < 0 ? 0 : 16 * high + low;
+    return (code < ' ' && code != '\n') || code == 0x7F ? (char)code : 0;
+}
+
 static heed_code join_chars(heed_units *u, const heed_line *units, size_t count, heed_error *e)
 {
+    (void)e;
     for (size_t i = 0; i < count; i++) {
         heed_line x = units[i];
-        char control;
-        if (x.length == 3 && memcmp(x.bytes, blank_shown, 3) == 0) {
-            x = (heed_line){" ", 1};
-        } else if (x.length == 8 && memcmp(x.bytes, "<U+2581>", 8) == 0) {
-            x = (heed_line){blank_shown, 3};
-        } else if (x.length == 8 && memcmp(x.bytes, "<U+00", 5) == 0 && x.bytes[7] == '>' && hex_digit(x.bytes[5]) >= 0 &&
-                   hex_digit(x.bytes[6]) >= 0) {
-            control = (char)(16 * hex_digit(x.bytes[5]) + hex_digit(x.bytes[6]));
-            x = (heed_line){&control, 1};
-        }
-        if (!append(&u->line, x.bytes, x.length)) return no_memory(e);
+        char control = control_of(x);
+        if (control) x = (heed_line){&control, 1};
+        else if (x.length == 3 && memcmp(x.bytes, blank_shown, 3) == 0) x = (heed_line){" ", 1};
+        else if (x.length == 8 && memcmp(x.bytes, "<U+2581>", 8) == 0) x = (heed_line){blank_shown, 3};
+        heed_buffer_bytes(&u->line, x.bytes, x.length);
     }
     return HEED_OK;
 }
@@ -119,15 +105,18 @@ static heed_line next_word(heed_line *rest)
 
 static heed_code split_words(heed_units *u, heed_line line, heed_error *e)
 {
-    for (heed_line word; (word = next_word(&line)).length;)
-        if (!push(u, word.bytes, word.length, "")) return no_memory(e);
+    (void)e;
+    for (heed_line word; (word = next_word(&line)).length;) push(u, word.bytes, word.length, "");
     return HEED_OK;
 }
 
 static heed_code join_words(heed_units *u, const heed_line *units, size_t count, heed_error *e)
 {
-    for (size_t i = 0; i < count; i++)
-        if ((i && !append(&u->line, " ", 1)) || !append(&u->line, units[i].bytes, units[i].length)) return no_memory(e);
+    (void)e;
+    for (size_t i = 0; i < count; i++) {
+        if (i) heed_buffer_put(&u->line, " ");
+        heed_buffer_bytes(&u->line, units[i].bytes, units[i].length);
+    }
     return HEED_OK;
 }
 
@@ -147,20 +136,20 @@ static heed_code split_bpe(heed_units *u, heed_line line, heed_error *e)
         size_t count;
         const uint32_t *lengths = heed_bpe_cut(u->bpe, word, &count, e);
         if (!lengths) return HEED_NO_MEMORY;
-        for (size_t i = 0; i < count; word.bytes += lengths[i++])
-            if (!push(u, word.bytes, lengths[i], i + 1 < count ? "@@" : "")) return no_memory(e);
+        for (size_t i = 0; i < count; word.bytes += lengths[i++]) push(u, word.bytes, lengths[i], i + 1 < count ? "@@" : "");
     }
     return HEED_OK;
 }
 
 static heed_code join_bpe(heed_units *u, const heed_line *units, size_t count, heed_error *e)
 {
+    (void)e;
     bool goes_on = true; /* no blank before the first */
     for (size_t i = 0; i < count; i++) {
         heed_line x = units[i];
-        if (!goes_on && !append(&u->line, " ", 1)) return no_memory(e);
+        if (!goes_on) heed_buffer_put(&u->line, " ");
         goes_on = i + 1 < count && x.length > 2 && memcmp(x.bytes + x.length - 2, "@@", 2) == 0;
-        if (!append(&u->line, x.bytes, x.length - (goes_on ? 2 : 0))) return no_memory(e);
+        heed_buffer_bytes(&u->line, x.bytes, x.length - (goes_on ? 2 : 0));
     }
     return HEED_OK;
 }
@@ -168,8 +157,18 @@ static heed_code join_bpe(heed_units *u, const heed_line *units, size_t count, h
 /* SentencePiece */
 
 #ifdef HEED_SENTENCEPIECE
-static bool push_piece(void *u, const char *bytes, size_t length) { return push(u, bytes, length, ""); }
-static bool append_line(void *line, const char *bytes, size_t length) { return append(line, bytes, length); }
+static bool push_piece(void *units, const char *bytes, size_t length)
+{
+    heed_units *u = units;
+    push(u, bytes, length, "");
+    return !u->text.failed;
+}
+
+static bool put_line(void *line, const char *bytes, size_t length)
+{
+    heed_buffer_bytes(line, bytes, length);
+    return true;
+}
 
 static heed_code open_spm(heed_units *u, const char *name, heed_error *e)
 {
@@ -184,7 +183,7 @@ static heed_code split_spm(heed_units *u, heed_line line, heed_error *e)
 
 static heed_code join_spm(heed_units *u, const heed_line *units, size_t count, heed_error *e)
 {
-    return heed_sentencepiece_join(u->sentencepiece, units, count, append_line, &u->line, e);
+    return heed_sentencepiece_join(u->sentencepiece, units, count, put_line, &u->line, e);
 }
 #else
 static heed_code open_spm(heed_units *u, const char *name, heed_error *e)
@@ -257,8 +256,8 @@ void heed_units_free(heed_units *u)
 #endif
     heed_bpe_free(u->bpe);
     heed_free(u->data);
-    heed_free(u->text.bytes);
-    heed_free(u->line.bytes);
+    heed_buffer_free(&u->text);
+    heed_buffer_free(&u->line);
     heed_free(u->units);
     heed_free(u);
 }
@@ -276,13 +275,14 @@ const char *heed_units_kind(const heed_units *u) { return u->kind->name; }
 
 const heed_line *heed_units_split(heed_units *u, heed_line line, size_t *count, heed_error *e)
 {
-    u->text.used = u->count = *count = 0;
-    if (!heed_grow((void **)&u->units, &u->units_capacity, 1, sizeof *u->units)) {
+    u->text.length = u->count = *count = 0;
+    u->text.failed = !heed_grow((void **)&u->units, &u->units_capacity, 1, sizeof *u->units); /* not NULL for no unit */
+    if (u->kind->split(u, line, e)) return NULL;
+    if (u->text.failed) {
         no_memory(e);
         return NULL;
     }
-    if (u->kind->split(u, line, e)) return NULL;
-    const char *p = u->text.bytes;
+    const char *p = u->text.text;
     for (size_t i = 0; i < u->count; p += u->units[i++].length + 1) u->units[i].bytes = p;
     *count = u->count;
     return u->units;
@@ -290,30 +290,26 @@ const heed_line *heed_units_split(heed_units *u, heed_line line, size_t *count, 
 
 heed_line heed_units_join(heed_units *u, const heed_line *units, size_t count, heed_error *e)
 {
-    u->line.used = 0;
-    if (!append(&u->line, "", 0)) {
-        no_memory(e);
-        return (heed_line){0};
-    }
-    return u->kind->join(u, units, count, e) ? (heed_line){0} : (heed_line){u->line.bytes, u->line.used};
+    u->line.length = 0;
+    u->line.failed = false;
+    heed_buffer_put(&u->line, "");
+    if (u->kind->join(u, units, count, e)) return (heed_line){0};
+    if (!u->line.failed) return (heed_line){u->line.text, u->line.length};
+    no_memory(e);
+    return (heed_line){0};
 }
 
 /* Stored are the kind and, where it has data, a line end and the data. */
 char *heed_units_save(const heed_units *u, size_t *length, heed_error *e)
 {
-    size_t name = strlen(u->kind->name), head = name + (u->kind->has_data ? 1 : 0), whole;
-    char *bytes = heed_size_add(head, u->data_length, &whole) ? heed_alloc(whole) : NULL;
-    if (!bytes) {
-        no_memory(e);
-        return NULL;
-    }
-    memcpy(bytes, u->kind->name, name);
+    heed_buffer b = {0};
+    heed_buffer_put(&b, u->kind->name);
     if (u->kind->has_data) {
-        bytes[name] = '\n';
-        memcpy(bytes + head, u->data, u->data_length);
+        heed_buffer_put(&b, "\n");
+        heed_buffer_bytes(&b, u->data, u->data_length);
     }
-    *length = whole;
-    return bytes;
+    *length = b.length;
+    return heed_buffer_take(&b, "the units", e);
 }
 
 heed_units *heed_units_restore(const char *bytes, size_t length, heed_error *e)

@@ -1,6 +1,8 @@
 #include "io/vocab.h"
 
 #include "autograd/memory.h"
+#include "io/atomic.h"
+#include "io/buffer.h"
 #include "io/strings.h"
 
 #include <inttypes.h>
@@ -165,18 +167,11 @@ heed_line heed_vocab_decode(const heed_vocab *v, heed_units *u, const int32_t *i
 
 char *heed_vocab_save(const heed_vocab *v, size_t *length, heed_error *e)
 {
-    size_t n = heed_strings_count(v->list.units), most = 1, at = 0;
-    for (size_t i = 0; i < n; i++) most += heed_strings_length(v->list.units, i) + 22; /* TAB, 20 digits, line end */
-    char *text = heed_alloc(most);
-    if (!text) {
-        no_memory(e);
-        return NULL;
-    }
-    text[0] = 0;
-    for (size_t i = 0; i < n; i++)
-        at += (size_t)snprintf(text + at, most - at, "%s\t%" PRIu64 "\n", heed_strings_at(v->list.units, i), v->list.counts[i]);
-    *length = at;
-    return text;
+    heed_buffer b = {0};
+    for (size_t i = 0; i < heed_strings_count(v->list.units); i++)
+        heed_buffer_format(&b, "%s\t%" PRIu64 "\n", heed_strings_at(v->list.units, i), v->list.counts[i]);
+    *length = b.length;
+    return heed_buffer_take(&b, "the vocabulary", e);
 }
 
 /* A count in decimal without sign; false where it is none or too large. */
@@ -225,10 +220,7 @@ heed_code heed_vocab_write(const heed_vocab *v, const char *path, heed_error *e)
     size_t length;
     char *text = heed_vocab_save(v, &length, e);
     if (!text) return HEED_NO_MEMORY;
-    FILE *out = fopen(path, "we");
-    bool failed = !out || fwrite(text, 1, length, out) != length || fflush(out);
-    heed_code code = failed ? heed_fail_errno(e, "%s", path) : HEED_OK;
-    if (out && fclose(out) && !code) code = heed_fail_errno(e, "%s", path);
+    heed_code code = heed_write_file(path, text, length, e);
     heed_free(text);
     return code;
 }

@@ -58,7 +58,7 @@ heed_line heed_vocab_decode(const heed_vocab *v, heed_units *u, const int32_t *i
 
 char *heed_vocab_save(const heed_vocab *v, size_t *length, heed_error *e); /* the caller frees it with heed_free; NULL: failed */
 heed_vocab *heed_vocab_restore(const char *name, const char *bytes, size_t length, heed_error *e); /* `name` is for messages */
-heed_code heed_vocab_write(const heed_vocab *v, const char *path, heed_error *e);
+heed_code heed_vocab_write(const heed_vocab *v, const char *path, heed_error *e); /* as heed_write_file does */
 heed_vocab *heed_vocab_read(const char *path, heed_error *e);
 
 #endif

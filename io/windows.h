@@ -19,11 +19,11 @@ void heed_windows_free(heed_windows *w);
 
 /* Each call's batch is valid until the next call; none allocates.
  *
- * random: every window begins anywhere, as (seed, step) has it. Where the sequence is too short for a window, windows are shorter.
- * streams: the sequence is cut into `rows` equal streams; batch i holds window i of each, so that a model may carry its state from
- *     batch to batch. Steps count on through the epochs; the last window of a stream may be shorter.
- * in_order: windows one after the other, so that every id but the first is predicted once; `i` below heed_windows_count. The last
- *     batch may have fewer rows; the last window is filled up with HEED_ID_PAD.
+ * random: every window begins anywhere, as (seed, step) has it. Where the sequence is too short for one, windows are shorter.
+ * streams: the sequence is cut into `rows` equal streams; batch i holds window i of each, so that a model may carry its state
+ *     from batch to batch. Steps count on through the epochs; the last window of a stream may be shorter.
+ * in_order: windows one after the other, so that every id but the first is predicted once; `i` below heed_windows_count. The
+ *     last batch may have fewer rows; the last window is filled up with HEED_ID_PAD.
  */
 const heed_batch *heed_windows_random(heed_windows *w, uint64_t seed, uint64_t step);
 const heed_batch *heed_windows_streams(heed_windows *w, uint64_t step);

@@ -92,8 +92,8 @@ static void writing_and_reading_agree(void)
     heed_dictionary *again = heed_dictionary_read(f.path, &e);
     CU_ASSERT_PTR_NOT_NULL_FATAL(again);
     CU_ASSERT_STRING_EQUAL(told(again), "a=A|C D, b=B");
-    CU_ASSERT_EQUAL(heed_dictionary_write(d, "/dev/full", &e), HEED_IO);
-    CU_ASSERT(check_says(e.message, "/dev/full: No space left on device"));
+    CU_ASSERT_EQUAL(heed_dictionary_write(d, "/nowhere/at/all", &e), HEED_IO);
+    CU_ASSERT(check_says(e.message, "/nowhere/at/all"));
     heed_dictionary_free(again);
     heed_dictionary_free(d);
     remove_file(&f);

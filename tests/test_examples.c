@@ -1,7 +1,7 @@
 /* From texts and dictionaries to examples; and the numbers a demo can learn from. */
 #include "check.h"
 #include "io/batches.h"
-#include "io/numbers.h"
+#include "io/number_names.h"
 #include "io/windows.h"
 #include "refusals.h"
 
@@ -112,7 +112,7 @@ static void held_out_words_are_not_trained_on(void)
     heed_error e = {0};
     pair p;
     CU_ASSERT_FATAL(make_pair(&p, "one", &e));
-    heed_dictionary *d = heed_numbers(2000, 37, &e);
+    heed_dictionary *d = heed_number_dictionary(2000, 37, &e);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d);
     heed_examples *training = heed_examples_create(&e), *held_out = heed_examples_create(&e);
     heed_examples_add_dictionary(training, d, HEED_TRAINING_WORDS, 0.1, true, &p.side, &p.side, &e);
@@ -178,13 +178,13 @@ static void numbers_have_names(void)
     }
     CU_ASSERT(heed_number_name(777777777777777777u, name) + 30 < HEED_NUMBER_NAME); /* near the longest there is */
     heed_error e = {0};
-    heed_dictionary *d = heed_numbers(3, 21, &e);
+    heed_dictionary *d = heed_number_dictionary(3, 21, &e);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d);
     CU_ASSERT_EQUAL(heed_dictionary_count(d), 3);
     CU_ASSERT_STRING_EQUAL(heed_dictionary_word(d, 2).bytes, "42");
     CU_ASSERT_STRING_EQUAL(heed_dictionary_answer(d, 2, 0, NULL).bytes, "forty two");
     heed_dictionary_free(d);
-    CU_ASSERT_PTR_NULL(heed_numbers(3, UINT64_MAX, &e));
+    CU_ASSERT_PTR_NULL(heed_number_dictionary(3, UINT64_MAX, &e));
     CU_ASSERT_EQUAL(e.code, HEED_INVALID);
 }
 
@@ -199,8 +199,9 @@ static bool whole_life(void *unused)
     heed_batches *b = NULL;
     heed_windows *w = NULL;
     heed_ids ids = {0};
-    if (make_pair(&p, "one two", &e) && (t = text("t", "one two\ntwo\nthree one\n", &e)) && (d = heed_numbers(40, 3, &e)) &&
-        (x = heed_examples_create(&e)) && !heed_examples_add_text(x, t, t, &p.side, &p.side, &e) &&
+    if (make_pair(&p, "one two", &e) && (t = text("t", "one two\ntwo\nthree one\n", &e)) &&
+        (d = heed_number_dictionary(40, 3, &e)) && (x = heed_examples_create(&e)) &&
+        !heed_examples_add_text(x, t, t, &p.side, &p.side, &e) &&
         !heed_examples_add_dictionary(x, d, HEED_ALL_WORDS, 0, true, &p.side, &p.side, &e) &&
         (b = heed_batches_create(x, &(heed_batches_options){.tokens = 50}, &e)) &&
         !heed_windows_add_text(&ids, t, &p.side, NULL, &e))

@@ -46,6 +46,9 @@ static void characters_come_back(void)
     const char *lines[] = {
         "", " ", "  two  blanks ", "tab\tand \xE2\x96\x81 and <U+2581>", "\x01\x1F\x7F", "\xF0\x9F\x98\x80\xC3\xBC"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) CU_ASSERT_STRING_EQUAL(there_and_back(u, lines[i]), lines[i]);
+    const heed_line odd[] = {
+        {"<U+0000>", 8}, {"<U+000A>", 8}, {"<U+00FF>", 8}, {"<U+001x>", 8}, {"<unk>", 5}}; /* none is a character */
+    CU_ASSERT_STRING_EQUAL(heed_units_join(u, odd, 5, &e).bytes, "<U+0000><U+000A><U+00FF><U+001x><unk>");
     heed_units_free(u);
 }
 

@@ -1,4 +1,4 @@
-#include "io/numbers.h"
+#include "io/number_names.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -44,7 +44,7 @@ size_t heed_number_name(uint64_t number, char name[HEED_NUMBER_NAME])
     return say_below_thousand(name, at, (unsigned)number);
 }
 
-heed_dictionary *heed_numbers(size_t count, uint64_t step, heed_error *e)
+heed_dictionary *heed_number_dictionary(size_t count, uint64_t step, heed_error *e)
 {
     if (!count || !step || count - 1 > UINT64_MAX / step) {
         heed_fail(e, HEED_INVALID, "%zu numbers in steps of %" PRIu64 ": 1 or more of both, below 2^64, are needed", count, step);
