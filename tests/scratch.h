@@ -14,12 +14,16 @@
 static char scratch_folder[256];
 static pid_t scratch_owner;
 
+static inline void scratch_remove_tree(const char *path)
+{
+    char command[1100];
+    snprintf(command, sizeof command, "chmod -R u+rwx '%s'; rm -rf '%s'", path, path);
+    if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", path);
+}
+
 static void scratch_remove(void)
 {
-    char command[600];
-    if (getpid() != scratch_owner) return; /* a forked child */
-    snprintf(command, sizeof command, "chmod -R u+rwx '%s'; rm -rf '%s'", scratch_folder, scratch_folder);
-    if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", scratch_folder);
+    if (getpid() == scratch_owner) scratch_remove_tree(scratch_folder); /* not a forked child */
 }
 
 /* The path of `name` in the folder; one of eight buffers in turn. */
