@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,7 +78,10 @@ heed_writer *heed_writer_open(const char *file, heed_error *e)
     heed_writer *w = open_folder_of(file, e);
     if (!w) return NULL;
     w->fd = make_temporary(w, NULL);
-    if (w->fd >= 0) return w;
+    if (w->fd >= 0) {
+        flock(w->fd, LOCK_EX | LOCK_NB); /* as long as this lasts, the temporary is nobody's leftover */
+        return w;
+    }
     cannot_write(w, e);
     free_writer(w);
     return NULL;
@@ -113,12 +117,7 @@ static int sync_folder(int folder) { return fsync(folder) < 0 && errno != EINVAL
 heed_code heed_writer_commit(heed_writer *w, heed_error *e)
 {
     if (!w) return HEED_IO;
-    if (!w->code && w->fd >= 0) {
-        int synced = fsync(w->fd), number = errno, closed = close(w->fd);
-        w->fd = -1;
-        if (synced < 0) errno = number;
-        if (synced < 0 || closed < 0) cannot_write(w, e);
-    }
+    if (!w->code && w->fd >= 0 && fsync(w->fd) < 0) cannot_write(w, e);
     if (!w->code) {
         if (renameat(w->folder, w->temporary, w->folder, w->name) < 0) cannot_write(w, e);
         else w->temporary[0] = 0;

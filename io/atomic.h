@@ -13,7 +13,7 @@
 
 #include "../autograd/status.h"
 
-/* Temporaries are called ".heed-tmp-PID-N". */
+/* Temporaries are called ".heed-tmp-PID-N" and are locked with flock while they are written. */
 #define HEED_TEMPORARY ".heed-tmp-"
 
 typedef struct heed_writer heed_writer;

@@ -85,7 +85,8 @@ heed_code heed_checkpoint_set_text(heed_checkpoint *c, const char *name, const c
 
 /* ---- files ---- */
 
-/* On failure the file that was there before is untouched. A checkpoint that was read can be written again, to the same bytes. */
+/* Refuses when `e` tells of an earlier failure, for the content may then be incomplete. On failure the file that was there
+ * before is untouched. A checkpoint that was read can be written again, to the same bytes. */
 heed_code heed_checkpoint_write(const heed_checkpoint *c, const char *file, heed_error *e);
 /* The whole file, verified, in memory: as many bytes as the file has, owned by the object, which takes no more puts or sets. */
 heed_checkpoint *heed_checkpoint_read(const char *file, heed_error *e);

@@ -159,7 +159,7 @@ static void make_array(builder *b, const heed_checkpoint_array *a, uint64_t *off
 static bool make_file(builder *b, checkpoint_skeleton *s)
 {
     const heed_checkpoint *c = b->c;
-    /* The core driver never opens this name, which is as well, for it cannot exist. */
+    /* libhdf5 looks whether a file of this name is there before it begins in memory: it cannot be. */
     if (b->good) b->file = made(b, H5Fcreate("/dev/null/checkpoint", H5F_ACC_TRUNC, b->creation, b->access));
     for (size_t i = 0; b->good && i < c->attribute_count; i++) make_attribute(b, &c->attributes[i]);
     for (size_t i = 0; b->good && i < c->array_count; i++) {

@@ -51,12 +51,11 @@ static const char *take_attribute(cursor *from, heed_checkpoint_attribute *a)
     if (kind == HEED_CHECKPOINT_REAL) memcpy(&a->real, &bits, sizeof bits);
     a->name = take_string(from);
     if (!from->good) return "its table of contents is cut";
-    if (a->text && strlen(a->text) > HEED_CHECKPOINT_TEXT_MAX) return "a text is too long";
     return checkpoint_name_fits(a->name, 1) ? NULL : "an attribute's name cannot be";
 }
 
-/* `*free` is the first byte of the file that the arrays before left free. */
-static const char *take_array(cursor *from, checkpoint_entry *entry, uint64_t *free, uint64_t file_size)
+/* `*start` is where the first array that has elements may begin, then the end of the last. */
+static const char *take_array(cursor *from, checkpoint_entry *entry, uint64_t *start, uint64_t file_size)
 {
     heed_checkpoint_array *a = &entry->array;
     a->type = (heed_checkpoint_type)take_number(from, 1);
@@ -64,24 +63,20 @@ static const char *take_array(cursor *from, checkpoint_entry *entry, uint64_t *f
     entry->offset = take_number(from, 8);
     if (!heed_checkpoint_type_name(a->type)) return "an array is of no known type";
     if (a->rank > HEED_CHECKPOINT_RANK) return "an array has too many axes";
-    for (int i = 0; i < a->rank; i++) {
-        uint64_t size = take_number(from, 8);
-        if (size > INT64_MAX) return "an array's size cannot be";
-        a->shape[i] = (int64_t)size;
-    }
+    for (int i = 0; i < a->rank; i++) a->shape[i] = (int64_t)take_number(from, 8);
     a->name = take_string(from);
     if (!from->good) return "its table of contents is cut";
     if (!checkpoint_name_fits(a->name, HEED_CHECKPOINT_DEPTH)) return "an array's name cannot be";
     if (!checkpoint_count(a)) return "an array's size cannot be";
     if (a->count == 0) return entry->offset ? "an empty array has a place" : NULL;
     uint64_t bytes = (uint64_t)a->count * heed_checkpoint_type_size(a->type);
-    if (entry->offset % CHECKPOINT_ALIGN || entry->offset < *free) return "arrays overlap or are out of place";
+    if (entry->offset % CHECKPOINT_ALIGN || entry->offset < *start) return "arrays overlap or are out of place";
     if (entry->offset > file_size || bytes > file_size - entry->offset) return "an array reaches beyond the end of the file";
-    *free = entry->offset + bytes;
+    *start = entry->offset + bytes;
     return NULL;
 }
 
-static const char *take_all(cursor *from, heed_checkpoint *c, uint64_t free, uint64_t file_size)
+static const char *take_all(cursor *from, heed_checkpoint *c, uint64_t start, uint64_t file_size)
 {
     for (size_t i = 0; i < c->attribute_count; i++) {
         const char *why = take_attribute(from, &c->attributes[i]);
@@ -89,7 +84,7 @@ static const char *take_all(cursor *from, heed_checkpoint *c, uint64_t free, uin
         if (i && strcmp(c->attributes[i - 1].name, c->attributes[i].name) >= 0) return "its attributes are out of order";
     }
     for (size_t i = 0; i < c->array_count; i++) {
-        const char *why = take_array(from, &c->arrays[i], &free, file_size);
+        const char *why = take_array(from, &c->arrays[i], &start, file_size);
         if (why) return why;
         if (i && strcmp(c->arrays[i - 1].array.name, c->arrays[i].array.name) >= 0) return "its arrays are out of order";
     }

@@ -140,6 +140,7 @@ static heed_code write_stream(const heed_checkpoint *c, const checkpoint_skeleto
 
 heed_code heed_checkpoint_write(const heed_checkpoint *c, const char *file, heed_error *e)
 {
+    if (e && e->code) return e->code;
     if (!c || c->failed) return heed_fail(e, HEED_STATE, "%s is not written, for its content is incomplete", file);
     const char *conflict = checkpoint_conflict(c);
     if (conflict) return heed_fail(e, HEED_INVALID, "%s is not written: \"%s\" is an array and a folder of others", file, conflict);

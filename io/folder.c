@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +68,14 @@ static heed_code lock_folder(heed_folder *f, heed_error *e)
 
 static DIR *list(const heed_folder *f, heed_error *e)
 {
-    DIR *d = opendir(f->path);
-    if (!d) heed_fail_errno(e, "cannot list the folder %s", f->path);
+    DIR *d = f ? opendir(f->path) : NULL;
+    if (!f) heed_fail(e, HEED_STATE, "there is no open folder to list");
+    else if (!d) heed_fail_errno(e, "cannot list the folder %s", f->path);
     return d;
 }
 
-/* Removes temporaries whose process lives no more. A file that cannot be removed does no harm. */
+/* Removes temporaries that nobody holds a lock on: whoever wrote them is dead. (Its process number may be in use again, so
+ * that tells nothing.) A file that cannot be removed does no harm. */
 static heed_code sweep(const heed_folder *f, heed_error *e)
 {
     DIR *d = list(f, e);
@@ -82,8 +83,9 @@ static heed_code sweep(const heed_folder *f, heed_error *e)
     struct dirent *entry;
     while ((entry = readdir(d)) != NULL) {
         if (strncmp(entry->d_name, HEED_TEMPORARY, strlen(HEED_TEMPORARY)) != 0) continue;
-        long process = strtol(entry->d_name + strlen(HEED_TEMPORARY), NULL, 10);
-        if (process > 0 && kill((pid_t)process, 0) < 0 && errno == ESRCH) unlinkat(dirfd(d), entry->d_name, 0);
+        int fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) unlinkat(dirfd(d), entry->d_name, 0);
+        if (fd >= 0) close(fd);
     }
     closedir(d);
     return HEED_OK;
@@ -118,6 +120,10 @@ const char *heed_folder_path(const heed_folder *f) { return f->path; }
 
 char *heed_folder_file(const heed_folder *f, const char *name, heed_error *e)
 {
+    if (!f) {
+        heed_fail(e, HEED_STATE, "there is no open folder for %s", name);
+        return NULL;
+    }
     size_t size = strlen(f->path) + strlen(name) + 2;
     char *file = heed_alloc(size);
     if (file) snprintf(file, size, "%s/%s", f->path, name);
@@ -140,7 +146,7 @@ char *heed_folder_step_file(const heed_folder *f, int64_t step, heed_error *e)
 heed_code heed_folder_keep(const heed_folder *f, const char *name, const char *as, heed_error *e)
 {
     char *from = heed_folder_file(f, name, e), *to = heed_folder_file(f, as, e);
-    heed_code code = from && to ? heed_link_file(from, to, e) : HEED_NO_MEMORY;
+    heed_code code = from && to ? heed_link_file(from, to, e) : f ? HEED_NO_MEMORY : HEED_STATE;
     heed_free(from);
     heed_free(to);
     return code;

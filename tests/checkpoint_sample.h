@@ -50,7 +50,7 @@ static inline void sample_attribute(heed_checkpoint *c, int i, heed_error *e)
 /* The sample, set and put from its `first` item on and around, so that each `first` is another order of calls. */
 static inline heed_checkpoint *sample_make(int first, heed_error *e)
 {
-    for (int i = 0; i < 256; i++) sample_f64[i] = 1.0 / (i + 1);
+    for (int i = 0; i < 256 && sample_f64[255] == 0; i++) sample_f64[i] = 1.0 / (i + 1);
     heed_checkpoint *c = heed_checkpoint_new(e);
     for (int i = 0; i < SAMPLE_ATTRIBUTES; i++) sample_attribute(c, (i + first) % SAMPLE_ATTRIBUTES, e);
     for (int i = 0; i < SAMPLE_ARRAYS; i++) {

@@ -33,7 +33,7 @@ static inline const char *scratch(const char *name)
     static int turn;
     if (!scratch_folder[0]) {
         const char *base = getenv("TMPDIR");
-        snprintf(scratch_folder, sizeof scratch_folder, "%.200s/heed-test-XXXXXX", base && *base ? base : "/tmp");
+        snprintf(scratch_folder, sizeof scratch_folder, "%.200s/tests-of-heed-XXXXXX", base && *base ? base : "/tmp");
         if (!mkdtemp(scratch_folder) || chmod(scratch_folder, 0755) < 0) {
             perror(scratch_folder);
             exit(2);

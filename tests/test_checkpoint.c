@@ -1,5 +1,6 @@
 /* What is written is read back, the same content gives the same bytes, and no failed call goes unnoticed. */
 #include <malloc.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "autograd/memory.h"
@@ -24,6 +25,25 @@ static void everything_comes_back(void)
     CU_ASSERT(scratch_same(scratch("a.h5"), scratch("b.h5")));
     heed_checkpoint_free(c);
     CU_ASSERT_STRING_EQUAL(e.message, "");
+}
+
+/* The example of checkpoint.h. */
+static void as_the_header_shows(void)
+{
+    static float weights[512 * 512] = {1, 2, 3};
+    const char *file = scratch("last.h5");
+    const void *data;
+    heed_error e = {0};
+    heed_checkpoint *c = heed_checkpoint_new(&e);
+    heed_checkpoint_set_int(c, "step", 1000, &e);
+    heed_checkpoint_put(c, "params/enc.0.attn.q", HEED_CHECKPOINT_F32, 2, (int64_t[]){512, 512}, weights, &e);
+    heed_checkpoint_write(c, file, &e);
+    heed_checkpoint_free(c);
+    c = heed_checkpoint_read(file, &e);
+    heed_checkpoint_get(c, "params/enc.0.attn.q", HEED_CHECKPOINT_F32, 2, (int64_t[]){512, 512}, &data, &e);
+    CU_ASSERT_FATAL(e.code == HEED_OK);
+    CU_ASSERT_EQUAL(memcmp(data, weights, sizeof weights), 0);
+    heed_checkpoint_free(c);
 }
 
 static void every_type_and_rank(void)
@@ -144,6 +164,35 @@ static void one_value_another_digest(void)
     CU_ASSERT_FALSE(scratch_same(scratch("a.h5"), scratch("b.h5")));
 }
 
+static void *write_often(void *file)
+{
+    heed_error e = {0};
+    for (int i = 0; i < 20 && !e.code; i++) {
+        heed_checkpoint *c = sample_make(i, &e);
+        heed_checkpoint_write(c, file, &e);
+        heed_checkpoint_free(c);
+    }
+    return e.code ? NULL : file;
+}
+
+static void threads_write_at_once(void)
+{
+    heed_error e = {0};
+    char files[3][512];
+    pthread_t threads[3];
+    void *done[3];
+    sample_write(scratch("a.h5"), &e); /* makes the sample's numbers too */
+    for (int i = 0; i < 3; i++) {
+        snprintf(files[i], sizeof files[i], "%s.%d", scratch("thread.h5"), i);
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, write_often, files[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], &done[i]);
+        CU_ASSERT_PTR_NOT_NULL(done[i]);
+        CU_ASSERT(scratch_same(files[i], scratch("a.h5")));
+    }
+}
+
 #define REFUSES(call, part)                                                                    \
     do {                                                                                       \
         heed_error e = {0};                                                                    \
@@ -160,7 +209,7 @@ static void one_value_another_digest(void)
 static void bad_calls_are_refused(void)
 {
     static const char *const names[] = {"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a b", "\xc3\xa9", "a/b/c/d/e/f/g/h/i"};
-    int64_t one[HEED_CHECKPOINT_RANK + 1] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, huge[] = {INT64_MAX, 2}, minus[] = {-1};
+    int64_t one[HEED_CHECKPOINT_RANK + 1] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, huge[] = {INT64_MAX, 2}, round[] = {INT64_C(1) << 62, 8}, minus[] = {-1};
     char text[HEED_CHECKPOINT_TEXT_MAX + 2];
     memset(text, 't', sizeof text - 1);
     text[sizeof text - 1] = 0;
@@ -174,6 +223,7 @@ static void bad_calls_are_refused(void)
     REFUSES(heed_checkpoint_put(c, "x", HEED_CHECKPOINT_U8, 9, one, "x", &e), "rank 9");
     REFUSES(heed_checkpoint_put(c, "x", HEED_CHECKPOINT_U8, -1, one, "x", &e), "rank -1");
     REFUSES(heed_checkpoint_put(c, "x", HEED_CHECKPOINT_U8, 2, huge, "x", &e), "cannot be");
+    REFUSES(heed_checkpoint_put(c, "x", HEED_CHECKPOINT_U8, 2, round, "x", &e), "cannot be");
     REFUSES(heed_checkpoint_put(c, "x", HEED_CHECKPOINT_U8, 1, minus, "x", &e), "cannot be");
     REFUSES(heed_checkpoint_put(c, "x", HEED_CHECKPOINT_U8, 1, one, NULL, &e), "no data");
     REFUSES(heed_checkpoint_put(c, "x", (heed_checkpoint_type)6, 1, one, "x", &e), "type 6");
@@ -186,7 +236,13 @@ static void bad_calls_are_refused(void)
     heed_checkpoint_free(c);
     e = (heed_error){0};
     CU_ASSERT_EQUAL(heed_checkpoint_set_int(NULL, "step", 1, &e), HEED_STATE);
+    e = (heed_error){0};
     CU_ASSERT_EQUAL(heed_checkpoint_write(NULL, scratch("refused.h5"), &e), HEED_STATE);
+    e = (heed_error){.code = HEED_UNSUPPORTED}; /* something else went wrong before */
+    c = sample_make(0, NULL);
+    CU_ASSERT_EQUAL(heed_checkpoint_write(c, scratch("refused.h5"), &e), HEED_UNSUPPORTED);
+    CU_ASSERT_NOT_EQUAL(access(scratch("refused.h5"), F_OK), 0);
+    heed_checkpoint_free(c);
 }
 
 #define SAYS(call, part)                        \
@@ -270,8 +326,10 @@ static void every_allocation_may_fail(void)
     heed_set_allocator(NULL, NULL);
 }
 
-CHECK_MAIN("checkpoint", {"everything comes back", everything_comes_back}, {"every type and rank", every_type_and_rank},
+CHECK_MAIN("checkpoint", {"everything comes back", everything_comes_back}, {"as the header shows", as_the_header_shows},
+           {"every type and rank", every_type_and_rank},
            {"many arrays and long names", many_arrays_and_long_names}, {"an empty one", an_empty_one},
            {"the same content gives the same bytes", same_content_same_bytes},
-           {"one value more gives another digest", one_value_another_digest}, {"bad calls are refused", bad_calls_are_refused},
+           {"one value more gives another digest", one_value_another_digest}, {"threads write at once", threads_write_at_once},
+           {"bad calls are refused", bad_calls_are_refused},
            {"lookups tell what differs", lookups_tell_what_differs}, {"every allocation may fail", every_allocation_may_fail})

@@ -174,6 +174,7 @@ static void forged_entries(void)
     CU_ASSERT(forged_number(at + 10, UINT64_MAX, 8, "size cannot be"));
     CU_ASSERT(forged_number(at + 10, INT64_MAX / 12, 8, "beyond the end"));
     CU_ASSERT(forged_number(at + 10, 1u << 30, 8, "beyond the end"));
+    CU_ASSERT(forged_number(at + 10, UINT64_C(1) << 62, 8, "size cannot be")); /* times 12 is 0 in 64 bits */
     CU_ASSERT(forged_number(at + 10, 0, 8, "empty array has a place"));
     CU_ASSERT(forged(name, "/", 1, "name cannot be"));
     CU_ASSERT(forged(name + 7, "/", 1, "name cannot be"));
@@ -189,9 +190,17 @@ static void forged_entries(void)
     CU_ASSERT(forged(step, "lr\0\0", 4, "not a checkpoint that heed wrote"));
     CU_ASSERT(forged(step, "aaaa", 4, "attributes are out of order"));
     size_t block = good[12] | (size_t)good[13] << 8;
+    size_t last = place_of("vocabulary.merges");
     unsigned char ones[1024];
     memset(ones, 0x33, sizeof ones); /* no string ends */
-    CU_ASSERT(forged(entry_of("vocabulary.merges", 1) + 18, ones, block - entry_of("vocabulary.merges", 1) - 18, "is cut"));
+    CU_ASSERT(forged(last, ones, block - last, "is cut"));
+    memset(ones, 'w', sizeof ones); /* the last name ends shortly before the block; one entry more is begun */
+    memcpy(ones + (block - last) - 4, "\0\1\4\0", 4);
+    unsigned char more[2048];
+    memcpy(more, good, block);
+    memcpy(more + last, ones, block - last);
+    more[28]++;
+    CU_ASSERT(forged(0, more, block, "is cut"));
 }
 
 /* Reads every byte that an accepted file offers. */

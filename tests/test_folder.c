@@ -7,6 +7,7 @@
 #include "autograd/memory.h"
 #include "check.h"
 #include "io/atomic.h"
+#include "io/checkpoint.h"
 #include "scratch.h"
 
 static int opens(const char *path)
@@ -37,6 +38,11 @@ static void folders_are_made(void)
 static void folders_that_cannot_be(void)
 {
     heed_error e = {0};
+    int64_t *steps;
+    size_t count;
+    CU_ASSERT_EQUAL(heed_folder_rotate(NULL, "last.h5", 1, 2, &e), HEED_STATE); /* after a failed open */
+    CU_ASSERT_NOT_EQUAL(heed_folder_steps(NULL, &steps, &count, &e), HEED_OK);
+    e = (heed_error){0};
     scratch_save(scratch("file"), "x", 1);
     CU_ASSERT_PTR_NULL(heed_folder_open(scratch("file"), &e));
     CU_ASSERT(e.code == HEED_IO && check_says(e.message, "file: Not a directory"));
@@ -89,12 +95,12 @@ static void the_dead_hold_no_lock(void)
     CU_ASSERT_EQUAL(scratch_count(scratch("locked"), HEED_TEMPORARY), 1);
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
-    char alive[80]; /* a temporary of a process that lives is not swept away */
-    snprintf(alive, sizeof alive, "locked/" HEED_TEMPORARY "%ld-0", (long)getpid());
-    scratch_save(scratch(alive), "x", 1);
+    heed_error e = {0};
+    heed_writer *w = heed_writer_open(scratch("locked/alive"), &e); /* its temporary is not swept away */
+    CU_ASSERT_EQUAL(scratch_count(scratch("locked"), HEED_TEMPORARY), 2);
     CU_ASSERT(opens(scratch("locked")));
     CU_ASSERT_EQUAL(scratch_count(scratch("locked"), HEED_TEMPORARY), 1);
-    CU_ASSERT_EQUAL(access(scratch(alive), F_OK), 0);
+    CU_ASSERT_EQUAL(heed_writer_commit(w, &e), HEED_OK);
     close(ready[0]);
     close(ready[1]);
 }
@@ -166,6 +172,24 @@ static void the_best_is_kept(void)
     heed_folder_close(f);
 }
 
+/* The example of folder.h. */
+static void as_the_header_shows(void)
+{
+    heed_error e = {0};
+    int64_t step = 1000;
+    heed_checkpoint *state = heed_checkpoint_new(&e);
+    heed_folder *run = heed_folder_open(scratch("runs/first"), &e);
+    char *last = heed_folder_file(run, "last.h5", &e);
+    heed_checkpoint_write(state, last, &e);
+    heed_folder_keep(run, "last.h5", "best.h5", &e);
+    heed_folder_rotate(run, "last.h5", step, 5, &e);
+    CU_ASSERT_STRING_EQUAL(e.message, "");
+    CU_ASSERT(scratch_same(scratch("runs/first/best.h5"), scratch("runs/first/step-000001000.h5")));
+    heed_free(last);
+    heed_folder_close(run);
+    heed_checkpoint_free(state);
+}
+
 static struct { long left, live; } meter;
 
 static void *metered(void *context, void *p, size_t old, size_t size)
@@ -201,4 +225,4 @@ static void every_allocation_may_fail(void)
 CHECK_MAIN("folder", {"folders are made", folders_are_made}, {"folders that cannot be", folders_that_cannot_be},
            {"two runs in one folder", two_runs_in_one_folder}, {"the dead hold no lock", the_dead_hold_no_lock},
            {"the last few are kept", the_last_few_are_kept}, {"the best is kept", the_best_is_kept},
-           {"every allocation may fail", every_allocation_may_fail})
+           {"as the header shows", as_the_header_shows}, {"every allocation may fail", every_allocation_may_fail})
