@@ -262,7 +262,8 @@ heed_code heed_checkpoint_get(const heed_checkpoint *c, const char *name, heed_c
 {
     const char *wanted = heed_checkpoint_type_name(type);
     if (!c || !wanted || rank < 0 || rank > HEED_CHECKPOINT_RANK)
-        return heed_fail(e, HEED_INVALID, "an array \"%s\" of type %d and rank %d cannot be in a checkpoint", name, (int)type, rank);
+        return heed_fail(e, HEED_INVALID, "no checkpoint can have an array \"%s\" of type %d and rank %d", name, (int)type,
+                         rank);
     const heed_checkpoint_array *a = heed_checkpoint_find(c, name);
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
     if (!a) return heed_fail(e, HEED_FORMAT, "%s: no array \"%s\" (%s %s is expected)", origin(c), name, wanted,

@@ -145,8 +145,9 @@ static void make_array(builder *b, const heed_checkpoint_array *a, uint64_t *off
     hsize_t sizes[HEED_CHECKPOINT_RANK];
     for (int i = 0; i < a->rank; i++) sizes[i] = (hsize_t)a->shape[i];
     hid_t space = b->good ? made(b, a->rank ? H5Screate_simple(a->rank, sizes, NULL) : H5Screate(H5S_SCALAR)) : -1;
-    hid_t set = b->good ? made(b, H5Dcreate2(b->file, a->name, element[a->type], space, H5P_DEFAULT, b->set_creation, H5P_DEFAULT))
-                        : -1;
+    hid_t set = -1;
+    if (b->good)
+        set = made(b, H5Dcreate2(b->file, a->name, element[a->type], space, H5P_DEFAULT, b->set_creation, H5P_DEFAULT));
     if (b->good && a->count > 0) {
         haddr_t at = H5Dget_offset(set);
         if (at == HADDR_UNDEF) b->good = false;

@@ -1,3 +1,5 @@
+/* Reads a checkpoint: whole into memory, then header, digest, HDF5's superblock and table of contents, in this order, before
+ * anything of it is used. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -146,9 +148,11 @@ static heed_code check_header(const unsigned char *head, size_t got, uint64_t fi
         return heed_fail(e, HEED_FORMAT, "%s is not a checkpoint of heed (it does not begin like one)", file);
     if (got < CHECKPOINT_HEADER) return heed_fail(e, HEED_FORMAT, "%s is truncated to %zu bytes", file, got);
     uint64_t format = checkpoint_load(head + 8, 4), block = checkpoint_load(head + 12, 4), size = checkpoint_load(head + 16, 8);
-    if (format > CHECKPOINT_FORMAT) return heed_fail(e, HEED_FORMAT, "%s has checkpoint format %" PRIu64 "; this heed reads %d: "
-                                                     "a newer heed is needed, or the file is damaged", file, format, CHECKPOINT_FORMAT);
-    if (format < CHECKPOINT_FORMAT) return heed_fail(e, HEED_FORMAT, "%s is damaged: there is no checkpoint format %" PRIu64, file, format);
+    if (format > CHECKPOINT_FORMAT)
+        return heed_fail(e, HEED_FORMAT, "%s has checkpoint format %" PRIu64 "; this heed reads %d: a newer heed is needed, or the "
+                         "file is damaged", file, format, CHECKPOINT_FORMAT);
+    if (format < CHECKPOINT_FORMAT)
+        return heed_fail(e, HEED_FORMAT, "%s is damaged: there is no checkpoint format %" PRIu64, file, format);
     if (size != file_size) return heed_fail(e, HEED_FORMAT, "%s is %s: it has %" PRIu64 " bytes, its header says %" PRIu64, file,
                                             size > file_size ? "truncated" : "damaged", file_size, size);
     if (block < CHECKPOINT_SMALLEST_BLOCK || (block & (block - 1)) || block + CHECKPOINT_SUPERBLOCK > file_size)

@@ -1,3 +1,5 @@
+/* Writes a checkpoint: libhdf5 lays it out, heed's table of contents tells where everything is, and all goes to the file in
+ * one pass from where it lies in memory. */
 #include <string.h>
 
 #include "autograd/memory.h"
@@ -71,7 +73,8 @@ static heed_code check_encoded(unsigned char *block, size_t size, const checkpoi
     heed_free(again.arrays);
     heed_free(again.attributes);
     if (code == HEED_NO_MEMORY) return heed_fail(e, code, "no memory to write a checkpoint");
-    return code ? heed_fail(e, HEED_UNSUPPORTED, "this libhdf5 lays out checkpoints in a way heed does not read: %s", why) : HEED_OK;
+    if (!code) return HEED_OK;
+    return heed_fail(e, HEED_UNSUPPORTED, "this libhdf5 lays out checkpoints in a way heed does not read: %s", why);
 }
 
 /* ---- the stream: all bytes in order, through the digest and to the file ---- */
@@ -143,7 +146,8 @@ heed_code heed_checkpoint_write(const heed_checkpoint *c, const char *file, heed
     if (e && e->code) return e->code;
     if (!c || c->failed) return heed_fail(e, HEED_STATE, "%s is not written, for its content is incomplete", file);
     const char *conflict = checkpoint_conflict(c);
-    if (conflict) return heed_fail(e, HEED_INVALID, "%s is not written: \"%s\" is an array and a folder of others", file, conflict);
+    if (conflict)
+        return heed_fail(e, HEED_INVALID, "%s is not written: \"%s\" is an array and a folder of others", file, conflict);
     size_t size = block_size(c);
     if (size > UINT32_MAX / 2 || c->array_count > UINT32_MAX || c->attribute_count > UINT32_MAX)
         return heed_fail(e, HEED_INVALID, "%s is not written: %zu arrays are too many", file, c->array_count);

@@ -209,7 +209,8 @@ static void threads_write_at_once(void)
 static void bad_calls_are_refused(void)
 {
     static const char *const names[] = {"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a b", "\xc3\xa9", "a/b/c/d/e/f/g/h/i"};
-    int64_t one[HEED_CHECKPOINT_RANK + 1] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, huge[] = {INT64_MAX, 2}, round[] = {INT64_C(1) << 62, 8}, minus[] = {-1};
+    int64_t one[HEED_CHECKPOINT_RANK + 1] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, huge[] = {INT64_MAX, 2};
+    int64_t round[] = {INT64_C(1) << 62, 8}, minus[] = {-1};
     char text[HEED_CHECKPOINT_TEXT_MAX + 2];
     memset(text, 't', sizeof text - 1);
     text[sizeof text - 1] = 0;

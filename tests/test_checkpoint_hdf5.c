@@ -83,8 +83,8 @@ static void libhdf5_holds_no_elements(void)
     for (int i = 0; i < COUNT; i++) {
         char name[300];
         snprintf(name, sizeof name, "%.*s/%d/array", 1 + i % 200, "an.unusually.long.and.winding.name.of.some.group.that.holds."
-                 "a.great.many.other.groups.each.with.one.array.of.a.large.number.of.elements.none.of.which.is.ever.touched.at.all."
-                 "for.want.of.need", i);
+                 "a.great.many.other.groups.each.with.one.array.of.a.large.number.of.elements.none.of.which.is.ever.touched."
+                 "at.all.for.want.of.need", i);
         heed_checkpoint_put(c, name, HEED_CHECKPOINT_F32, 2, (int64_t[]){1 + i % 7, 1 << 20}, c, &e);
         snprintf(name, sizeof name, "attribute.%d", i);
         heed_checkpoint_set_text(c, name, "some text", &e);
