@@ -288,6 +288,17 @@ const heed_line *heed_units_split(heed_units *u, heed_line line, size_t *count, 
     return u->units;
 }
 
+heed_line heed_units_part(const heed_units *u, heed_line *rest)
+{
+    size_t length = (size_t)1 << 16;
+    if (rest->length <= length || u->kind->split == split_spm) length = rest->length;
+    bool by_character = u->kind->split == split_chars;
+    while (length < rest->length && (by_character ? (rest->bytes[length] & 0xC0) == 0x80 : rest->bytes[length] != ' ')) length++;
+    heed_line part = {rest->bytes, length};
+    *rest = (heed_line){rest->bytes + length, rest->length - length};
+    return part;
+}
+
 heed_line heed_units_join(heed_units *u, const heed_line *units, size_t count, heed_error *e)
 {
     u->line.length = 0;

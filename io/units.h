@@ -24,6 +24,10 @@ bool heed_units_have_sentencepiece(void);
 /* The line's units, `*count` of them, valid until the next split on `u`. NULL: failed. A line may have none. */
 const heed_line *heed_units_split(heed_units *u, heed_line line, size_t *count, heed_error *e);
 
+/* Cuts off `*rest`, which is not empty, a part that has the same units alone: 64 KiB or a little more of a line that is longer
+ * (all of it with SentencePiece). So a text of 100 MB in one line is encoded in little memory. */
+heed_line heed_units_part(const heed_units *u, heed_line *rest);
+
 /* The line that these units make, valid until the next join on `u`; bytes NULL: failed. */
 heed_line heed_units_join(heed_units *u, const heed_line *units, size_t count, heed_error *e);
 

@@ -63,11 +63,13 @@ heed_code heed_counts_add(heed_counts *c, heed_line unit, uint64_t times, heed_e
 
 heed_code heed_counts_add_line(heed_counts *c, heed_units *u, heed_line line, heed_error *e)
 {
-    size_t count;
-    const heed_line *units = heed_units_split(u, line, &count, e);
-    if (!units) return HEED_NO_MEMORY;
     heed_code code = HEED_OK;
-    for (size_t i = 0; !code && i < count; i++) code = heed_counts_add(c, units[i], 1, e);
+    while (!code && line.length) {
+        size_t count;
+        const heed_line *units = heed_units_split(u, heed_units_part(u, &line), &count, e);
+        if (!units) return HEED_NO_MEMORY;
+        for (size_t i = 0; !code && i < count; i++) code = heed_counts_add(c, units[i], 1, e);
+    }
     return code;
 }
 
@@ -133,11 +135,12 @@ uint64_t heed_vocab_count(const heed_vocab *v, int32_t id)
     return id < HEED_ID_FIRST || (size_t)id >= heed_vocab_size(v) ? 0 : v->list.counts[id - HEED_ID_FIRST];
 }
 
-heed_code heed_vocab_encode(const heed_vocab *v, heed_units *u, heed_line line, const char *file, size_t number, heed_ids *out,
-                            size_t *unknown, heed_error *e)
+/* heed_vocab_encode for a part of a line. */
+static heed_code encode(const heed_vocab *v, heed_units *u, heed_line part, const char *file, size_t number, heed_ids *out,
+                        size_t *missing, heed_error *e)
 {
-    size_t count, missing = 0, need;
-    const heed_line *units = heed_units_split(u, line, &count, e);
+    size_t count, need;
+    const heed_line *units = heed_units_split(u, part, &count, e);
     if (!units) return HEED_NO_MEMORY;
     if (!heed_size_add(out->count, count, &need) || !heed_grow((void **)&out->items, &out->capacity, need, sizeof *out->items))
         return no_memory(e);
@@ -145,12 +148,21 @@ heed_code heed_vocab_encode(const heed_vocab *v, heed_units *u, heed_line line, 
         int32_t id = heed_vocab_id(v, units[i]);
         if (id == HEED_ID_UNKNOWN && file)
             return heed_fail(e, HEED_FORMAT, "%s:%zu: the symbol '%.80s' is not in the vocabulary", file, number, units[i].bytes);
-        missing += id == HEED_ID_UNKNOWN;
-        out->items[out->count + i] = id;
+        *missing += id == HEED_ID_UNKNOWN;
+        out->items[out->count++] = id;
     }
-    out->count = need;
-    if (unknown) *unknown += missing;
     return HEED_OK;
+}
+
+heed_code heed_vocab_encode(const heed_vocab *v, heed_units *u, heed_line line, const char *file, size_t number, heed_ids *out,
+                            size_t *unknown, heed_error *e)
+{
+    size_t before = out->count, missing = 0;
+    heed_code code = HEED_OK;
+    while (!code && line.length) code = encode(v, u, heed_units_part(u, &line), file, number, out, &missing, e);
+    if (code) out->count = before;
+    else if (unknown) *unknown += missing;
+    return code;
 }
 
 heed_line heed_vocab_decode(const heed_vocab *v, heed_units *u, const int32_t *ids, size_t count, heed_error *e)

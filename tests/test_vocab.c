@@ -115,6 +115,40 @@ static void lines_become_ids_and_lines(void)
     heed_vocab_free(v);
 }
 
+static void endless_lines_are_encoded_in_parts(void)
+{
+    static char text[300001]; /* words of 1 to 4 characters of 3 bytes, then one word of 100,000 of them */
+    size_t words = 1, length = 300000;
+    for (size_t i = 0; i < length; i++) text[i] = "\xE2\x82\xAC"[i % 3];
+    for (size_t i = 3, gap = 1; i < 100000; i += 3 * (gap = gap % 4 + 1) + 3) {
+        memcpy(text + i, " ab", 3);
+        words++;
+    }
+    heed_line line = {text, length};
+    const char *kinds[] = {"chars", "words"};
+    for (size_t k = 0; k < 2; k++) {
+        heed_error e = {0};
+        heed_units *u = heed_units_create(kinds[k], &e);
+        heed_counts *c = heed_counts_create(&e);
+        heed_ids ids = {0};
+        size_t count, unknown = 0;
+        CU_ASSERT_EQUAL(heed_counts_add_line(c, u, line, &e), HEED_OK);
+        heed_vocab *v = heed_vocab_create(c, 0, 0, &e);
+        CU_ASSERT_EQUAL(heed_vocab_encode(v, u, line, NULL, 0, &ids, &unknown, &e), HEED_OK);
+        const heed_line *units = heed_units_split(u, line, &count, &e);
+        CU_ASSERT_EQUAL_FATAL(ids.count, count);
+        CU_ASSERT(k == 0 || count == words);
+        size_t same = 0;
+        for (size_t i = 0; i < count; i++) same += heed_vocab_id(v, units[i]) == ids.items[i];
+        CU_ASSERT(same == count && unknown == 0);
+        CU_ASSERT_STRING_EQUAL(heed_vocab_decode(v, u, ids.items, ids.count, &e).bytes, text);
+        heed_free(ids.items);
+        heed_vocab_free(v);
+        heed_counts_free(c);
+        heed_units_free(u);
+    }
+}
+
 static void files_keep_everything(void)
 {
     heed_error e = {0};
@@ -197,5 +231,7 @@ static void refused_memory_is_told(void) { CU_ASSERT(check_refusals(whole_life, 
 
 CHECK_MAIN("vocab", {"ids go by count, then bytes", ids_go_by_count_then_bytes},
            {"lookups know their limits", lookups_know_their_limits}, {"many units are found", many_units_are_found},
-           {"lines become ids, and lines again", lines_become_ids_and_lines}, {"files keep everything", files_keep_everything},
-           {"bad vocabularies are named", bad_vocabularies_are_named}, {"refused memory is told", refused_memory_is_told})
+           {"lines become ids, and lines again", lines_become_ids_and_lines},
+           {"endless lines are encoded in parts", endless_lines_are_encoded_in_parts},
+           {"files keep everything", files_keep_everything}, {"bad vocabularies are named", bad_vocabularies_are_named},
+           {"refused memory is told", refused_memory_is_told})
