@@ -149,8 +149,8 @@ static heed_code check_header(const unsigned char *head, size_t got, uint64_t fi
     if (got < CHECKPOINT_HEADER) return heed_fail(e, HEED_FORMAT, "%s is truncated to %zu bytes", file, got);
     uint64_t format = checkpoint_load(head + 8, 4), block = checkpoint_load(head + 12, 4), size = checkpoint_load(head + 16, 8);
     if (format > CHECKPOINT_FORMAT)
-        return heed_fail(e, HEED_FORMAT, "%s has checkpoint format %" PRIu64 "; this heed reads %d: a newer heed is needed, or the "
-                         "file is damaged", file, format, CHECKPOINT_FORMAT);
+        return heed_fail(e, HEED_FORMAT, "%s has checkpoint format %" PRIu64 "; this heed reads %d: a newer heed is needed, or "
+                         "the file is damaged", file, format, CHECKPOINT_FORMAT);
     if (format < CHECKPOINT_FORMAT)
         return heed_fail(e, HEED_FORMAT, "%s is damaged: there is no checkpoint format %" PRIu64, file, format);
     if (size != file_size) return heed_fail(e, HEED_FORMAT, "%s is %s: it has %" PRIu64 " bytes, its header says %" PRIu64, file,
