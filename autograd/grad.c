@@ -1,6 +1,7 @@
 /* Reverse mode: one sweep down the tape. An op's derivative is recorded as nodes of the same graph, so it can be differentiated again. */
 #include "autograd/node.h"
 #include "ops/ops.h"
+#include "ops/place.h"
 
 #include <string.h>
 
@@ -22,10 +23,14 @@ heed_tensor *heed_sum_to(heed_graph *g, heed_tensor *dy, int rank, const int64_t
     return heed_reshape(g, dx, rank, shape);
 }
 
+/* Gradients of slices wait until their tensor is visited and are put together then: each alone would be a tensor of full size. */
+typedef struct part { heed_tensor *slice_grad; struct part *next; } part;
+
 /* What a sweep works on: the gradient so far of every node, by id, and which nodes lead to something wanted. */
 typedef struct sweep {
     heed_graph *g;
     heed_tensor **dy;
+    part **parts;
     const uint8_t *leads;
     bool to_params;            /* gradients of parameters are accumulated contribution by contribution, not summed in the graph */
     size_t count, capacity;
@@ -58,15 +63,42 @@ static void contribute(sweep *s, heed_tensor *x, heed_tensor *dx)
         a->param = x->param;
         g->hash = heed_mix(g->hash, (uint64_t)(uint32_t)x->param);
         add_target(s, a);
+    } else if (dx->op == &heed_op_slice_grad && dx->count == 1) {
+        part *p = arena_alloc(&g->nodes, sizeof *p);
+        if (p) *p = (part){dx, s->parts[x->id]};
+        else heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+        if (p) s->parts[x->id] = p;
     } else s->dy[x->id] = s->dy[x->id] ? heed_add(g, s->dy[x->id], dx) : dx;
+}
+
+/* The whole gradient of a node, or NULL. The sweep has met the slices last to first, so the list runs in the order of recording. */
+static heed_tensor *collect(sweep *s, uint32_t id)
+{
+    heed_graph *g = s->g;
+    size_t count = 0;
+    if (!s->parts[id]) return s->dy[id];
+    for (const part *p = s->parts[id]; p; p = p->next) count++;
+    heed_tensor *sum = s->parts[id]->slice_grad, **dys = arena_alloc(&g->nodes, count * sizeof *dys);
+    const slice_grad_attr **all = arena_alloc(&g->nodes, count * sizeof *all);
+    if (!dys || !all) return heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+    count = 0;
+    for (const part *p = s->parts[id]; p; p = p->next, count++) {
+        dys[count] = p->slice_grad->x[0];
+        all[count] = p->slice_grad->attr;
+    }
+    if (count > 1) sum = heed_slice_grads(g, (int)count, dys, all);
+    s->parts[id] = NULL;
+    return s->dy[id] = s->dy[id] ? heed_add(g, s->dy[id], sum) : sum;
 }
 
 static bool start(sweep *s, uint32_t top)
 {
-    size_t bytes = ((size_t)top + 1) * sizeof *s->dy;
-    s->dy = arena_alloc(&s->g->nodes, bytes);
-    if (s->dy) memset(s->dy, 0, bytes);
-    return s->dy;
+    size_t n = (size_t)top + 1;
+    s->dy = arena_alloc(&s->g->nodes, n * (sizeof *s->dy + sizeof *s->parts));
+    if (!s->dy) return false;
+    s->parts = (part **)(void *)(s->dy + n);
+    memset(s->dy, 0, n * (sizeof *s->dy + sizeof *s->parts));
+    return true;
 }
 
 static void sweep_down(sweep *s, uint32_t from)
@@ -78,7 +110,7 @@ static void sweep_down(sweep *s, uint32_t from)
     heed_tensor *few_dx[FEW];
     for (uint32_t id = from + 1; id-- > 0 && !g->error.code;) {
         heed_tensor *t = g->tape[id];
-        if (!s->dy[id] || !leads(s, t) || t->op->kind == HEED_LEAF || (t->op->flags & HEED_NO_GRADIENT)) continue;
+        if (!(s->dy[id] || s->parts[id]) || !leads(s, t) || t->op->kind == HEED_LEAF || (t->op->flags & HEED_NO_GRADIENT)) continue;
         bool many = t->count > FEW;
         heed_tensor **dx = many ? arena_alloc(&g->nodes, (size_t)t->count * sizeof *dx) : few_dx;
         bool *need = many ? arena_alloc(&g->nodes, (size_t)t->count * sizeof *need) : few_need, any = false;
@@ -97,7 +129,8 @@ static void sweep_down(sweep *s, uint32_t from)
             heed_graph_fail(g, HEED_UNSUPPORTED, "%s: has no derivative", t->op->name);
             break;
         }
-        t->op->vjp(g, &(heed_vjp){t->count, t->x, t, s->dy[id], t->attr, need, dx});
+        heed_tensor *dy = collect(s, id);
+        t->op->vjp(g, &(heed_vjp){t->count, t->x, t, dy, t->attr, need, dx});
         for (int i = 0; i < t->count && !g->error.code; i++)
             if (need[i] && dx[i]) contribute(s, t->x[i], dx[i]);
     }
@@ -148,7 +181,7 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
     s.dy[top] = dy;
     if (mark[top]) sweep_down(&s, top);
     for (int i = 0; i < count && !g->error.code; i++) {
-        heed_tensor *d = xs[i]->id <= top && mark[top] ? s.dy[xs[i]->id] : NULL;
+        heed_tensor *d = xs[i]->id <= top && mark[top] ? collect(&s, xs[i]->id) : NULL;
         dxs[i] = d ? d : heed_full(g, (heed_dtype)xs[i]->dtype, xs[i]->rank, xs[i]->shape, 0);
     }
     for (int i = 0; i < count && g->error.code; i++) dxs[i] = &g->failed;

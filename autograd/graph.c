@@ -268,6 +268,12 @@ int64_t heed_stride(const heed_tensor *t, int axis)
 
 bool heed_is_contiguous(const heed_tensor *x) { return x->flags & NODE_CONTIGUOUS; }
 
+const void *heed_known(const heed_tensor *x)
+{
+    const char *data = x->root->data;
+    return data && heed_is_contiguous(x) ? data + (size_t)x->offset * heed_dtype_size((heed_dtype)x->dtype) : NULL;
+}
+
 char *heed_shape_text(const heed_tensor *t, char *text, size_t size)
 {
     size_t used = 0;

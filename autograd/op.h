@@ -127,6 +127,8 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
 /* x itself if its elements lie in row-major order, else a copy that does. */
 heed_tensor *heed_contiguous(heed_graph *g, heed_tensor *x);
 bool heed_is_contiguous(const heed_tensor *x);
+/* The values, row-major, where they are known without computing (inputs, parameters, and what a run has stored), else NULL. */
+const void *heed_known(const heed_tensor *x);
 /* Sums a broadcast gradient back: dy to `shape`. */
 heed_tensor *heed_sum_to(heed_graph *g, heed_tensor *dy, int rank, const int64_t *shape);
 /* True when a tensor so named in the current scope is to be kept (heed_keep_named). */

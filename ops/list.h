@@ -7,10 +7,9 @@
     X(add) X(sub) X(mul) X(div) X(neg)                           \
     X(copy) X(fill) X(fold_sum) X(columns)                       \
     X(reshape) X(permute) X(expand)                              \
-    X(matmul)                                                    \
-    X(softmax) X(log_softmax) X(logsumexp)                       \
-    X(norm) X(norm_scale) X(norm_grad) X(dropout)                \
-    X(cross_entropy) X(cross_entropy_grad) X(pick) X(unpick)     \
-    X(tokens) X(stop_gradient)
+    X(slice) X(slice_grad) X(concat) X(pad)                      \
+    X(tril) X(triu) X(masked_fill) X(one_hot) X(arange)          \
+    X(take) X(take_grad) X(gather) X(scatter_add) X(argsort)     \
+    X(matmul)
 
 #endif

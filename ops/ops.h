@@ -35,6 +35,9 @@ heed_tensor *heed_sum(heed_graph *g, heed_tensor *x, int axes, bool keep);
 
 /* The same elements in row-major order in another shape; one size may be -1 (found). Copies when x's strides do not allow a view. */
 heed_tensor *heed_reshape(heed_graph *g, heed_tensor *x, int rank, const int64_t *shape);
+heed_tensor *heed_squeeze(heed_graph *g, heed_tensor *x, int axis);             /* without an axis of size 1 */
+heed_tensor *heed_unsqueeze(heed_graph *g, heed_tensor *x, int axis);           /* with a new axis of size 1 at `axis`; -1 puts it last */
+heed_tensor *heed_flatten(heed_graph *g, heed_tensor *x, int first, int last);  /* axes first to last (both included) as one */
 /* Axis i of the result is axis order[i] of x. */
 heed_tensor *heed_permute(heed_graph *g, heed_tensor *x, const int *order);
 /* Exchanges two axes. */
@@ -43,6 +46,79 @@ heed_tensor *heed_transpose(heed_graph *g, heed_tensor *x, int a, int b);
 heed_tensor *heed_expand(heed_graph *g, heed_tensor *x, int rank, const int64_t *shape);
 /* A tensor full of one value. */
 heed_tensor *heed_full(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape, double value);
+bool heed_dtype_holds(heed_dtype dtype, double value); /* false where an integer dtype cannot be so large, or NaN */
+/* start, start + step, ...: `count` numbers, each computed as start + i step in double. */
+heed_tensor *heed_arange(heed_graph *g, heed_dtype dtype, int64_t count, double start, double step);
+/* For functions that take an axis: true when x has it, made non-negative in place; else the graph fails with a sentence of `name`. */
+bool heed_axis(heed_graph *g, const char *name, const heed_tensor *x, int *axis);
+
+/* --- parts (views: no data move) ---------------------------------------------------------------------------------------------------
+ *
+ * Gradients of several parts of one tensor are put together by one op, however many there are: by concat when the parts,
+ * in the order in which they were taken, make up the whole tensor; else they are added into one tensor of zeros. */
+
+#define HEED_END INT64_MAX
+/* x[start:stop:step] along an axis. Negative start and stop count from the end; HEED_END as stop goes through the last element in the
+ * direction of the step, which may be negative. Bounds outside the axis are an error. */
+heed_tensor *heed_slice(heed_graph *g, heed_tensor *x, int axis, int64_t start, int64_t stop, int64_t step);
+/* The same along every axis at once; step NULL: ones. */
+heed_tensor *heed_slice_all(heed_graph *g, heed_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step);
+/* x at one index of an axis, which goes away. */
+heed_tensor *heed_select(heed_graph *g, heed_tensor *x, int axis, int64_t index);
+/* Axes (a bit set as in heed_sum) run backwards. */
+heed_tensor *heed_flip(heed_graph *g, heed_tensor *x, int axes);
+/* parts[0..count): x cut along an axis into parts of the given sizes; sizes NULL: into equal ones. */
+void heed_split(heed_graph *g, heed_tensor *x, int axis, int count, const int64_t *sizes, heed_tensor **parts);
+/* parts[i] = x at index i of the axis, for all of them. */
+void heed_unstack(heed_graph *g, heed_tensor *x, int axis, heed_tensor **parts);
+
+/* --- joining ----------------------------------------------------------------------------------------------------------------------- */
+
+/* One after another along an axis; all other axes agree. */
+heed_tensor *heed_concat(heed_graph *g, int count, heed_tensor *const *xs, int axis);
+/* Tensors of one shape along a new axis. */
+heed_tensor *heed_stack(heed_graph *g, int count, heed_tensor *const *xs, int axis);
+/* `before` and `after` more elements of `value` on every axis. */
+heed_tensor *heed_pad(heed_graph *g, heed_tensor *x, const int64_t *before, const int64_t *after, double value);
+/* Every element along an axis `times` times: [a,b] -> [a,a,b,b]. */
+heed_tensor *heed_repeat(heed_graph *g, heed_tensor *x, int axis, int64_t times);
+/* The whole tensor times[k] times along every axis k: [a,b] -> [a,b,a,b]. */
+heed_tensor *heed_repeat_whole(heed_graph *g, heed_tensor *x, const int64_t *times);
+
+/* --- triangles and masks ------------------------------------------------------------------------------------------------------------ */
+
+/* Zeros above (below) a diagonal of the last two axes: element (i, j) is kept where j - i <= diagonal (>=). */
+heed_tensor *heed_tril(heed_graph *g, heed_tensor *x, int64_t diagonal);
+heed_tensor *heed_triu(heed_graph *g, heed_tensor *x, int64_t diagonal);
+/* x with `value` where the byte mask is not 0; they broadcast together. */
+heed_tensor *heed_masked_fill(heed_graph *g, heed_tensor *x, heed_tensor *mask, double value);
+/* ids[...] -> [..., classes]: 1 at the id's place, 0 elsewhere; an id outside 0..classes-1 gives a row of zeros. */
+heed_tensor *heed_one_hot(heed_graph *g, heed_tensor *ids, int64_t classes, heed_dtype dtype);
+
+/* --- by index ------------------------------------------------------------------------------------------------------------------------
+ *
+ * Indices are int32. One that is out of range fails the graph when its value is known on recording (an input, or computed by an earlier run);
+ * one that is computed later cannot: it reads NaN (0 in integers and masks), and nothing is added for it. */
+
+/* Whole slices: x at ids along an axis, [..., n, ...] and ids of any shape -> [..., ids' shape, ...]. */
+heed_tensor *heed_take(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids);
+/* Rows of a table: [V,d] and ids[...] -> [...,d]. The gradient of a parameter costs time in proportion to the ids, not to V, once there is one to add to. */
+heed_tensor *heed_embedding(heed_graph *g, heed_tensor *table, heed_tensor *ids);
+/* y[i,j,k] = x[i, ids[i,j,k], k] for axis 1, and so on: x and ids have the same rank and differ in the axis only. */
+heed_tensor *heed_gather(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids);
+/* The adjoint of gather: zeros with `size` along the axis, and y[i, ids[i,j,k], k] += x[i,j,k], in the order of j. */
+heed_tensor *heed_scatter_add(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids, int64_t size);
+
+/* --- order ---------------------------------------------------------------------------------------------------------------------------
+ *
+ * Equal elements keep their order; NaN counts as larger than every number, -0 as equal to 0. */
+
+/* int32 indices that sort x along an axis. */
+heed_tensor *heed_argsort(heed_graph *g, heed_tensor *x, int axis, bool descending);
+/* x sorted along an axis; `ids` (or NULL) gets the indices. */
+heed_tensor *heed_sort(heed_graph *g, heed_tensor *x, int axis, bool descending, heed_tensor **ids);
+/* The k largest along an axis, largest first; `ids` (or NULL) gets their indices. */
+heed_tensor *heed_topk(heed_graph *g, heed_tensor *x, int axis, int64_t k, heed_tensor **ids);
 
 /* --- products of matrices -------------------------------------------------------------------------------------------------------- */
 
@@ -54,36 +130,5 @@ heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b);
 heed_tensor *heed_linear(heed_graph *g, heed_tensor *x, heed_tensor *w, heed_tensor *bias);
 /* a [..., m] and b [..., n] -> a_i b_j [..., m, n] */
 heed_tensor *heed_outer(heed_graph *g, heed_tensor *a, heed_tensor *b);
-
-/* --- softmax and normalisation ------------------------------------------------------------------------------------------------------ */
-
-/* exp(x_i) / sum_j exp(x_j) along an axis, its logarithm, and log sum_j exp(x_j) (the axis stays, with size 1). Where all x are -inf, softmax is
- * 0 and log_softmax -inf: a masked row adds nothing. */
-heed_tensor *heed_softmax(heed_graph *g, heed_tensor *x, int axis);
-heed_tensor *heed_log_softmax(heed_graph *g, heed_tensor *x, int axis);
-heed_tensor *heed_logsumexp(heed_graph *g, heed_tensor *x, int axis);
-/* (x - mean) / sqrt(variance + eps) gamma + beta over the last axis, variance without Bessel's correction; gamma and beta [n] may be NULL
- * (Ba, Kiros and Hinton 2016). */
-heed_tensor *heed_layer_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, heed_tensor *beta, double eps);
-/* x / sqrt(mean of squares + eps) gamma (Zhang and Sennrich 2019) */
-heed_tensor *heed_rms_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, double eps);
-/* Zero with probability p, else x / (1 - p), while the graph is training; x itself otherwise. Makes one draw (heed_graph_seed). */
-heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p);
-
-/* --- losses ---------------------------------------------------------------------------------------------------------------------- */
-
-/* HEED_MEAN and HEED_TOTAL give a scalar, HEED_EACH one number for each element or token. */
-typedef enum heed_reduction { HEED_MEAN, HEED_TOTAL, HEED_EACH } heed_reduction;
-
-/* Of scores [..., V] against int32 targets [...]: -sum_c q_c log softmax(logits)_c, where q is 1 - smoothing at the target plus smoothing / V everywhere.
- * Tokens whose target is `ignore` cost 0, get no gradient and do not count in the mean (0 when none counts); any other target outside of
- * 0 ... V-1 gives NaN. */
-heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor *targets, int32_t ignore, double smoothing, heed_reduction reduction);
-/* -log_p at the targets, otherwise like it */
-heed_tensor *heed_nll(heed_graph *g, heed_tensor *log_p, heed_tensor *targets, int32_t ignore, heed_reduction reduction);
-/* (x - target)^2 */
-heed_tensor *heed_mse(heed_graph *g, heed_tensor *x, heed_tensor *target, heed_reduction reduction);
-/* x, through which no gradient goes */
-heed_tensor *heed_stop_gradient(heed_graph *g, heed_tensor *x);
 
 #endif

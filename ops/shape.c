@@ -53,9 +53,15 @@ static bool fill_shape(heed_shaping *s)
 const heed_op heed_op_fill = {.name = "fill", .kind = HEED_MAP, .flags = HEED_NO_GRADIENT, .attr_size = sizeof(fill_attr), .shape = fill_shape,
                                  .tile = COPY_TABLE(fill_copy)};
 
+bool heed_dtype_holds(heed_dtype dtype, double value)
+{
+    return dtype == HEED_I32 ? value >= INT32_MIN && value <= INT32_MAX : dtype == HEED_U8 ? value >= 0 && value <= UINT8_MAX : true;
+}
+
 heed_tensor *heed_full(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape, double value)
 {
     if (rank < 0 || rank > HEED_MAX_RANK) return heed_graph_fail(g, HEED_INVALID, "full: rank %d is not in 0..%d", rank, HEED_MAX_RANK);
+    if (!heed_dtype_holds(dtype, value)) return heed_graph_fail(g, HEED_INVALID, "full: %g is no %s", value, heed_dtype_name(dtype));
     fill_attr a = {value, dtype, rank, {0}};
     for (int i = 0; i < rank; i++) a.shape[i] = shape[i];
     return heed_apply(g, &heed_op_fill, 0, NULL, &a);
@@ -70,20 +76,41 @@ heed_tensor *heed_contiguous(heed_graph *g, heed_tensor *x)
 
 typedef struct shape_attr { int rank; int64_t shape[HEED_MAX_RANK]; } shape_attr;
 
-static void row_major(heed_shaping *s)
+/* reshape    the same row-major elements in another shape, a view      dx = reshape(dy)
+ *
+ * Axes of x that lie one after another in memory form a run; the new axes must cut the runs, not cross them. */
+static bool view_strides(const heed_tensor *x, int rank, const int64_t *shape, int64_t *stride)
 {
-    int64_t step = 1;
-    for (int i = s->rank; i-- > 0; step *= s->shape[i]) s->stride[i] = step;
+    int from = heed_rank(x), to = rank;
+    int64_t run = 1, step = 1; /* elements left in the run, and the stride of the next axis that is cut from it */
+    if (heed_size(x) == 0 || heed_size(x) == 1) {
+        for (int i = 0; i < rank; i++) stride[i] = 1;
+        return true;
+    }
+    while (to > 0 || from > 0) {
+        if (run == 1) {
+            while (to > 0 && shape[to - 1] == 1) stride[--to] = step;
+            while (from > 0 && heed_dim(x, from - 1) == 1) from--;
+            if (!from) return true;
+            run = heed_dim(x, --from);
+            step = heed_stride(x, from);
+            for (; from > 0 && (heed_dim(x, from - 1) == 1 || heed_stride(x, from - 1) == step * run); from--) run *= heed_dim(x, from - 1);
+        }
+        int64_t size = shape[--to];
+        if (run % size) return false;
+        stride[to] = step;
+        step *= size;
+        run /= size;
+    }
+    return true;
 }
 
-/* reshape    the same row-major elements in another shape      dx = reshape(dy) */
 static bool reshape_shape(heed_shaping *s)
 {
     const shape_attr *a = s->attr;
     s->rank = a->rank;
     memcpy(s->shape, a->shape, sizeof a->shape);
-    row_major(s);
-    return true;
+    return view_strides(s->x[0], s->rank, s->shape, s->stride);
 }
 
 static void reshape_vjp(heed_graph *g, const heed_vjp *v)
@@ -118,8 +145,58 @@ heed_tensor *heed_reshape(heed_graph *g, heed_tensor *x, int rank, const int64_t
         return heed_graph_fail(g, HEED_INVALID, "reshape: %s has %lld elements, the new shape has %lld", heed_shape_text(x, text, sizeof text),
                                (long long)heed_size(x), (long long)known);
     }
-    x = heed_contiguous(g, x);
+    int64_t stride[HEED_MAX_RANK];
+    if (!view_strides(x, rank, a.shape, stride)) x = heed_contiguous(g, x);
     return heed_apply(g, &heed_op_reshape, 1, &x, &a);
+}
+
+bool heed_axis(heed_graph *g, const char *name, const heed_tensor *x, int *axis)
+{
+    char text[96];
+    int rank = heed_rank(x), given = *axis;
+    if (heed_graph_error(g)->code) return false;
+    if (given < 0) *axis += rank;
+    if (*axis >= 0 && *axis < rank) return true;
+    heed_graph_fail(g, HEED_INVALID, "%s: %s has no axis %d", name, heed_shape_text(x, text, sizeof text), given);
+    return false;
+}
+
+heed_tensor *heed_squeeze(heed_graph *g, heed_tensor *x, int axis)
+{
+    char text[96];
+    int64_t shape[HEED_MAX_RANK];
+    int n = 0;
+    if (!heed_axis(g, "squeeze", x, &axis)) return x;
+    if (heed_dim(x, axis) != 1)
+        return heed_graph_fail(g, HEED_INVALID, "squeeze: axis %d of %s is not of size 1", axis, heed_shape_text(x, text, sizeof text));
+    for (int i = 0; i < heed_rank(x); i++)
+        if (i != axis) shape[n++] = heed_dim(x, i);
+    return heed_reshape(g, x, n, shape);
+}
+
+heed_tensor *heed_unsqueeze(heed_graph *g, heed_tensor *x, int axis)
+{
+    char text[96];
+    int64_t shape[HEED_MAX_RANK];
+    int rank = heed_rank(x), at = axis < 0 ? axis + rank + 1 : axis;
+    if (rank == HEED_MAX_RANK || at < 0 || at > rank)
+        return heed_graph_fail(g, HEED_INVALID, "unsqueeze: %s cannot get an axis %d of size 1", heed_shape_text(x, text, sizeof text), axis);
+    for (int i = 0; i <= rank; i++) shape[i] = i == at ? 1 : heed_dim(x, i - (i > at));
+    return heed_reshape(g, x, rank + 1, shape);
+}
+
+heed_tensor *heed_flatten(heed_graph *g, heed_tensor *x, int first, int last)
+{
+    int64_t shape[HEED_MAX_RANK];
+    int n = 0;
+    if (heed_rank(x) == 0) return heed_reshape(g, x, 1, (int64_t[]){1});
+    if (!heed_axis(g, "flatten", x, &first) || !heed_axis(g, "flatten", x, &last)) return x;
+    if (first > last) return heed_graph_fail(g, HEED_INVALID, "flatten: axis %d comes after axis %d", first, last);
+    for (int i = 0; i < heed_rank(x); i++) {
+        if (i > first && i <= last) shape[n - 1] *= heed_dim(x, i);
+        else shape[n++] = heed_dim(x, i);
+    }
+    return heed_reshape(g, x, n, shape);
 }
 
 /* permute    y[i_0, ...] = x with its axes in another order      dx = permute back(dy) */
