@@ -14,9 +14,9 @@ void *arena_alloc(arena *a, size_t size)
     }
     if (!a->now || a->now->used + size > a->now->size) {
         size_t whole = size + HEAD > BLOCK ? size + HEAD : BLOCK;
-        block *b = heed_alloc(whole);
+        arena_block *b = heed_alloc(whole);
         if (!b) return NULL;
-        *b = (block){NULL, whole, HEAD};
+        *b = (arena_block){NULL, whole, HEAD};
         if (a->now) a->now->next = b;
         else a->first = b;
         a->now = b;
@@ -46,7 +46,7 @@ void arena_reset(arena *a)
 
 void arena_free(arena *a)
 {
-    for (block *b = a->first, *next; b; b = next) {
+    for (arena_block *b = a->first, *next; b; b = next) {
         next = b->next;
         heed_free(b);
     }

@@ -1,7 +1,7 @@
 /* Grouping: which nodes are executed together.
  *
  * Groups are executed in the order of their numbers. A node may join the latest group that computes one of its operands, if that group is a
- * pass over the same iteration space; otherwise it opens a new group at the end. So every operand comes from an earlier group or from the
+ * pass over the same iteration space, or a kernel that lets elementwise ops follow; otherwise it opens a new group at the end. So every operand comes from an earlier group or from the
  * same one, and no cycle can arise.
  */
 #include "autograd/plan.h"
@@ -31,16 +31,36 @@ static bool same_lead(int rank, const int64_t *a, int other, const int64_t *b)
     return true;
 }
 
+/* Can a block of rows and columns of the space find the operand's elements by one row stride, with neighbours next to each other? */
+static bool is_matrix_over(const heed_tensor *x, int rank, const int64_t *space)
+{
+    int64_t row = 0, rows = 1; /* the stride of a row, known once an axis has more than one */
+    for (int i = rank - 1; i-- > 0;) {
+        int axis = i - rank + x->rank;
+        int64_t stride = axis >= 0 && x->shape[axis] != 1 ? x->stride[axis] : 0;
+        if (space[i] == 1) continue;
+        if (rows > 1 && stride != row * rows) return false;
+        if (rows == 1) row = stride;
+        rows *= space[i];
+    }
+    int64_t last = x->rank && x->shape[x->rank - 1] != 1 ? x->stride[x->rank - 1] : 0;
+    return last == 0 || last == 1;
+}
+
 static bool may_join(const planning *w, const group *q, int32_t number, const heed_tensor *t, int rank, const int64_t *space)
 {
     bool map = t->op->kind == HEED_MAP;
-    if (!q->pass || q->count >= MAX_PASS || !same_lead(rank, space, q->rank, q->shape)) return false;
+    if ((!q->pass && !q->finishes) || q->count >= (q->pass ? MAX_PASS : MAX_FINISH) || !same_lead(rank, space, q->rank, q->shape)) return false;
     int64_t cols = space[rank - 1], group_cols = q->shape[q->rank - 1];
+    if (q->finishes && (!map || cols != group_cols || t->size == 0)) return false;
     if (cols != group_cols && !(cols == 1 && map) && !(group_cols == 1 && !q->rows)) return false;
     /* what the group itself computes must be used element for element, or row for row */
     for (int i = 0; i < t->count; i++) {
         const heed_tensor *x = t->x[i];
-        if (w->group_of[x->root->id] != number) continue;
+        if (w->group_of[x->root->id] != number) {
+            if (q->finishes && !is_matrix_over(x, rank, space)) return false;
+            continue;
+        }
         int64_t shape[HEED_MAX_RANK];
         if (!(x->flags & NODE_CONTIGUOUS) || x->size != x->root->size) return false;
         if (!same_lead(strip(x->rank, x->shape, shape), shape, rank, space)) return false;
@@ -72,7 +92,11 @@ bool heed_group_nodes(planning *w)
         const heed_tensor *t = g->tape[id];
         if (!w->needed[id] || t->data || t->op->kind == HEED_LEAF || t->op->kind == HEED_VIEW) continue;
         if (t->op->kind == HEED_KERNEL) {
-            if (!open_group(w)) return false;
+            group *q = open_group(w);
+            if (!q) return false;
+            q->finishes = w->fuse && (t->op->flags & HEED_FINISHES) && t->rank > 0;
+            q->rows = true;
+            q->rank = strip(t->rank, t->shape, q->shape);
             add_member(w, (int32_t)w->group_count - 1, id);
             continue;
         }
@@ -81,12 +105,16 @@ bool heed_group_nodes(planning *w)
             const heed_tensor *r = t->x[i]->root;
             int32_t from = w->group_of[r->id];
             if (from == NO_GROUP) continue;
-            if (!w->groups[from].pass || r->op->kind == HEED_COLUMNS) from++;
+            if ((!w->groups[from].pass && !w->groups[from].finishes) || r->op->kind == HEED_COLUMNS) from++;
             if (from > latest) latest = from;
         }
         int64_t space[HEED_MAX_RANK];
         int rank = heed_space(t, space);
-        if (!w->fuse || latest == NO_GROUP || latest >= (int32_t)w->group_count || !may_join(w, &w->groups[latest], latest, t, rank, space)) {
+        int32_t groups = (int32_t)w->group_count;
+        bool known = w->fuse && latest != NO_GROUP, joins = known && latest < groups && may_join(w, &w->groups[latest], latest, t, rank, space);
+        if (!joins && known && latest < groups && w->groups[latest].finishes && ++latest < groups) /* not on its blocks, but right after it */
+            joins = may_join(w, &w->groups[latest], latest, t, rank, space);
+        if (!joins) {
             group *q = open_group(w);
             if (!q) return false;
             q->pass = true;

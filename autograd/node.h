@@ -33,10 +33,10 @@ struct heed_tensor {
     heed_tensor *copied;       /* its contiguous copy, if one was asked for */
 };
 
-typedef struct block { struct block *next; size_t size, used; } block;
+typedef struct arena_block { struct arena_block *next; size_t size, used; } arena_block;
 
 /* Bump allocation in blocks; reset keeps them. */
-typedef struct arena { block *first, *now; } arena;
+typedef struct arena { arena_block *first, *now; } arena;
 void *arena_alloc(arena *a, size_t size); /* 16-byte aligned, or NULL */
 /* Like heed_grow, with items that lie in the arena. */
 bool arena_grow(arena *a, void **items, size_t *capacity, size_t need, size_t size);

@@ -21,7 +21,8 @@ enum {
     HEED_ANY_STRIDE = 2,  /* HEED_KERNEL only: takes operands of any strides; others get contiguous copies where needed */
     HEED_ADDS = 4,        /* HEED_KERNEL only: can add to its result's memory (heed_call.accumulate) */
     HEED_NO_GRADIENT = 8, /* no derivative by definition (comparisons, argmax): gradients stop here */
-    HEED_LAST_CONTIGUOUS = 16 /* HEED_KERNEL only: takes any strides as long as the last axis has stride 1 (or size 1) */
+    HEED_LAST_CONTIGUOUS = 16, /* HEED_KERNEL only: takes any strides as long as the last axis has stride 1 (or size 1) */
+    HEED_FINISHES = 32    /* HEED_KERNEL only: calls heed_call.finish, so elementwise ops that follow can be run on its blocks */
 };
 
 /* --- shape rule ------------------------------------------------------------------------------------------------------------- */
@@ -87,15 +88,23 @@ typedef struct heed_array {        /* an operand or the result of a kernel */
     const int64_t *shape, *stride; /* strides in elements; the result is always contiguous */
 } heed_array;
 
-typedef struct heed_call {         /* one execution of one node; pointers are NULL while planning */
+typedef struct heed_call heed_call;
+/* What follows the kernel, on a block of the result (seen as a matrix of its last axis' rows) that has its final values: bias, activation,
+ * residual. `block` is element (row, col), rows are `stride` elements apart; every element is in exactly one block. `scratch` lies behind the
+ * bytes that work() asked for, rounded up to 64. */
+typedef void heed_finish_fn(const heed_call *c, void *scratch, int64_t row, int64_t rows, int64_t col, int64_t cols, void *block, int64_t stride);
+
+struct heed_call {                 /* one execution of one node; pointers are NULL while planning */
     heed_array y;
     int count;
     const heed_array *x;
     const void *attr;
     bool accumulate;               /* HEED_ADDS: y += ... */
     void *shared;                  /* scratch of the whole call, 64-byte aligned */
+    heed_finish_fn *finish;        /* HEED_FINISHES; NULL: nothing follows */
+    const void *following;         /* the engine's */
     heed_isa isa;
-} heed_call;
+};
 
 typedef struct heed_work {         /* how a call is split: from shapes, strides and attributes only, never from the number of threads */
     int phases;                    /* a barrier stands between phases; 1 at first */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { TILE = 2048, TASK = 1 << 15, SINK_TASKS = 32 };
+enum { TILE = 2048, BLOCK_COLS = 256, TASK = 1 << 15, SINK_TASKS = 32 };
 
 #define GATHER(T, name)                                                                              \
     static void name(const heed_tile *t, heed_span y, const heed_span *x)                            \
@@ -217,7 +217,7 @@ static void choose_tiles(pass *p, const group *q)
 {
     int64_t rows = p->dim[p->rank - 2], cols = p->dim[p->rank - 1], outer = 1;
     for (int i = 0; i < p->rank - 2; i++) outer *= p->dim[i];
-    p->cols = q->rows || cols < TILE ? cols : TILE;
+    p->cols = q->finishes ? (cols < BLOCK_COLS ? cols : BLOCK_COLS) : q->rows || cols < TILE ? cols : TILE;
     p->rows = p->cols ? TILE / p->cols : TILE;
     if (p->rows > rows) p->rows = rows;
     if (p->rows < 1) p->rows = 1;
@@ -292,13 +292,20 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
     plan *to = w->p;
     pass *p = arena_alloc(&to->memory, sizeof *p);
     size_t most = 0;
-    for (uint32_t id = q->first, i = 0; i < (uint32_t)q->count; i++, id = w->next[id]) most += (size_t)w->g->tape[id]->count + 1;
+    for (uint32_t at = q->first, i = 0; i < (uint32_t)q->count; i++, at = w->next[at]) most += (size_t)w->g->tape[at]->count + 1;
     const heed_tensor **seen = arena_alloc(&w->g->work, (most + 1) * sizeof *seen);
     builder b = {.w = w, .q = q, .number = number, .p = p, .slot_of = arena_alloc(&w->g->work, (size_t)q->count * sizeof(int32_t))};
     if (!p || !seen || !b.slot_of) return NULL;
     memset(p, 0, sizeof *p);
     int32_t position = 0;
-    for (uint32_t id = q->first; position < q->count && !b.failed; id = w->next[id]) add_instruction(&b, w->g->tape[id], position++, seen);
+    uint32_t id = q->first;
+    if (q->finishes) { /* the kernel's result comes in blocks */
+        const heed_tensor *t = w->g->tape[id];
+        b.slot_of[position++] = new_slot(&b, SLOT_BLOCK, (heed_dtype)t->dtype);
+        seen[0] = t;
+        id = w->next[id];
+    }
+    for (; position < q->count && !b.failed; id = w->next[id]) add_instruction(&b, w->g->tape[id], position++, seen);
     if (b.failed) return NULL;
     int own = p->slots;
     collapse(p, q);
@@ -339,6 +346,6 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
     }
     size_t spans = (size_t)p->slots * sizeof(heed_span); /* a large pass keeps them in the scratch */
     if (p->scratch + spans > to->scratch) to->scratch = p->scratch + spans;
-    st->phases = p->sinks ? 2 : 1;
+    if (q->pass) st->phases = p->sinks ? 2 : 1;
     return ok ? p : NULL;
 }

@@ -51,7 +51,9 @@ static void find_uses(planning *w)
         const heed_tensor *t = g->tape[id];
         int32_t here = w->group_of[id];
         if (here == NO_GROUP) continue;
-        if ((w->needed[id] & 2) || t->op->kind == HEED_KERNEL) w->outside[id] = 1;
+        const group *q = &w->groups[here];
+        bool hosted = q->finishes && q->count > 1 && t->dtype == g->tape[q->last]->dtype; /* see host_of */
+        if ((w->needed[id] & 2) || (t->op->kind == HEED_KERNEL && !hosted)) w->outside[id] = 1;
         if (here > w->last_use[id]) w->last_use[id] = here;
         for (int i = 0; i < t->count; i++) {
             uint32_t r = t->x[i]->root->id;
@@ -147,8 +149,18 @@ static bool describe_array(planning *w, heed_array *a, const heed_tensor *t)
     return true;
 }
 
-static kernel_step *build_kernel(planning *w, const heed_tensor *t, plan_step *st)
+/* Where a kernel's blocks go before what follows them is run. If only that needs them, it is the memory of the last result, whose elements
+ * are written after all others have been read; it must have the same dtype. */
+static uint32_t host_of(planning *w, const group *q)
 {
+    const heed_tensor *first = w->g->tape[q->first], *last = w->g->tape[q->last];
+    return w->outside[first->id] || first->dtype != last->dtype ? first->id : last->id;
+}
+
+static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
+{
+    const group *q = &w->groups[number];
+    const heed_tensor *t = w->g->tape[q->first];
     plan *p = w->p;
     kernel_step *k = arena_alloc(&p->memory, sizeof *k);
     heed_array *x = arena_alloc(&p->memory, (size_t)(t->count + 1) * sizeof *x);
@@ -163,13 +175,21 @@ static kernel_step *build_kernel(planning *w, const heed_tensor *t, plan_step *s
         ok = describe_array(w, &x[i], t->x[i]) && heed_plan_bind(p, &x[i].p, t->x[i]->id, BIND_DATA, 0);
         st->bytes += (double)t->x[i]->size * (double)heed_dtype_size((heed_dtype)t->x[i]->dtype);
     }
-    if (ok && k->param < 0) ok = heed_plan_bind(p, &k->call.y.p, t->id, BIND_DATA, 0);
+    if (ok && k->param < 0) ok = heed_plan_bind(p, &k->call.y.p, host_of(w, q), BIND_DATA, 0);
     if (ok && t->op->attr_size) ok = heed_plan_bind(p, &k->call.attr, t->id, BIND_ATTR, 0);
     k->work = (heed_work){1, 0, 0};
     if (t->op->work) t->op->work(&k->call, &k->work);
     if (k->work.scratch > p->scratch) p->scratch = k->work.scratch;
     st->phases = k->work.phases;
-    st->flops = t->op->flops ? t->op->flops(&k->call) : (double)t->size;
+    st->flops += t->op->flops ? t->op->flops(&k->call) : (double)t->size;
+    if (ok && q->count > 1) {
+        pass *following = heed_pass_build(w, number, st);
+        size_t own = padded(k->work.scratch), spans = following ? (size_t)following->slots * sizeof(heed_span) : 0;
+        if (following && own + following->scratch + spans > p->scratch) p->scratch = own + following->scratch + spans;
+        k->call.finish = heed_pass_block;
+        k->call.following = following;
+        ok = following;
+    }
     return ok ? k : NULL;
 }
 
@@ -199,7 +219,7 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
             if (!st->pass) return false;
             shared = st->pass->shared;
         } else {
-            st->kernel = build_kernel(w, g->tape[q->first], st);
+            st->kernel = build_kernel(w, (int32_t)i, st);
             if (!st->kernel) return false;
             shared = st->kernel->work.shared;
         }

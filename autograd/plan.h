@@ -5,7 +5,8 @@
  * set to which node's memory or attribute before a run.
  *
  *   group   what is executed together: one pass of fused ops, or one kernel
- *   pass    a chain of elementwise and row ops over one iteration space, executed tile by tile (pass.c)
+ *   pass    a chain of elementwise and row ops over one iteration space, executed tile by tile (pass.c); or, of elementwise
+ *           ops alone, on the blocks of a kernel's result while they are in the cache (a matrix product's epilogue)
  *   place   where a node's value lies, in bytes from the run's base; stored values first, then temporaries by live range
  */
 #ifndef HEED_PLAN_H
@@ -19,7 +20,8 @@ typedef enum slot_kind {
     SLOT_MEMORY,  /* an operand in memory, by strides over the iteration space */
     SLOT_RESULT,  /* a result in memory, whole rows */
     SLOT_ROWS,    /* a result in memory, one number a row */
-    SLOT_PARTIAL  /* a task's partial column sums */
+    SLOT_PARTIAL, /* a task's partial column sums */
+    SLOT_BLOCK    /* the result of the kernel that the pass follows */
 } slot_kind;
 
 typedef struct slot {
@@ -105,6 +107,7 @@ void heed_plans_free(heed_graph *g);
 enum { NO_GROUP = -1 };
 typedef struct group {
     bool pass, rows;           /* a pass; with ops that need whole rows */
+    bool finishes;             /* a kernel, its first member, and what is run on its blocks */
     int rank;                  /* iteration space without leading ones: rank axes, the last is the columns */
     int64_t shape[HEED_MAX_RANK];
     uint32_t first, last;      /* members in order, linked by planning.next */
@@ -126,7 +129,7 @@ typedef struct planning {      /* lives while a plan is made */
     size_t group_count, group_capacity;
 } planning;
 
-enum { MAX_PASS = 64 };
+enum { MAX_PASS = 64, MAX_FINISH = 16 };
 
 bool heed_group_nodes(planning *w);                         /* group.c: fills groups, group_of, next; false without memory */
 pass *heed_pass_build(planning *w, int32_t group, plan_step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
@@ -136,6 +139,7 @@ bool heed_plan_bind(plan *p, void *where, uint32_t node, bind_kind kind, int64_t
 
 /* --- execution ---------------------------------------------------------------------------------------------------------------- */
 
+heed_finish_fn heed_pass_block;
 void heed_pass_task(const pass *p, int phase, int64_t task, char *scratch);
 int64_t heed_pass_tasks(const pass *p, int phase);
 heed_code heed_execute(heed_graph *g, plan *p);

@@ -51,6 +51,7 @@ static void place_slots(const pass *p, heed_span *span, char *scratch, int64_t t
         case SLOT_PARTIAL:
             span[i] = (heed_span){p->shared_base + s->at + (size_t)task * partial_bytes(p, s->size), 0, 1};
             break;
+        case SLOT_BLOCK: break; /* heed_pass_block knows */
         case SLOT_MEMORY: {
             int64_t down = s->stride[p->rank - 2], across = s->stride[p->rank - 1], offset = row * down + col * across;
             for (int k = 0; k < p->rank - 2; k++) offset += at[k] * s->stride[k];
@@ -118,4 +119,20 @@ void heed_pass_task(const pass *p, int phase, int64_t task, char *scratch)
         place_slots(p, span, scratch, task, outer, row, col, t.cols);
         run_tile(p, span, t);
     }
+}
+
+/* The pass that follows a kernel, on one block of its result: slot 0. */
+void heed_pass_block(const heed_call *c, void *scratch, int64_t row, int64_t rows, int64_t col, int64_t cols, void *block, int64_t stride)
+{
+    const pass *p = c->following;
+    heed_span few[128], *span = p->slots > 128 ? (heed_span *)(void *)((char *)scratch + p->scratch) : few;
+    int64_t all = p->dim[p->rank - 1];
+    for (int64_t r = 0; r < rows; r += p->rows)
+        for (int64_t k = 0; k < cols; k += p->cols) {
+            heed_tile t = {.rows = rows - r < p->rows ? rows - r : p->rows, .cols = cols - k < p->cols ? cols - k : p->cols, .pitch = all};
+            t.first = (row + r) * all + col + k;
+            place_slots(p, span, scratch, 0, 0, row + r, col + k, t.cols);
+            span[0] = (heed_span){(char *)block + (r * stride + k) * p->slot[0].size, stride, 1};
+            run_tile(p, span, t);
+        }
 }

@@ -37,7 +37,7 @@ static int64_t batch_stride(const heed_array *x, int i, int rank)
 }
 
 /* The product of a call, ready to run. Built anew for every task, which costs less than keeping it: the planner asks for its size before
- * any memory exists. Fusing what follows the product into it (bias, activation, residual) is a matter of setting `done` here. */
+ * any memory exists. */
 static heed_gemm product_of(const heed_call *c)
 {
     const heed_array *a = &c->x[0], *b = &c->x[1], *y = &c->y;
@@ -84,9 +84,23 @@ static int64_t matmul_tasks(const heed_call *c, int phase)
     return heed_gemm_tasks(&p, phase);
 }
 
+/* Bias, activation and residual, on a block of the product that is still in the cache. */
+typedef struct finish_context { const heed_call *call; void *scratch; int64_t m; } finish_context;
+
+static void finish_block(void *context, int64_t batch, int64_t row, int64_t rows, int64_t col, int64_t cols, void *block, int64_t stride)
+{
+    const finish_context *f = context;
+    f->call->finish(f->call, f->scratch, batch * f->m + row, rows, col, cols, block, stride);
+}
+
 static void matmul_run(const heed_call *c, int phase, int64_t task, void *scratch)
 {
     heed_gemm p = product_of(c);
+    finish_context f = {c, (char *)scratch + ((p.scratch + 63) & ~(size_t)63), p.m};
+    if (c->finish) {
+        p.done = finish_block;
+        p.context = &f;
+    }
     heed_gemm_task(&p, phase, task, c->shared, scratch);
 }
 
@@ -107,10 +121,12 @@ static void matmul_vjp(heed_graph *g, const heed_vjp *v)
         a = rows_of(g, a);
         dy = rows_of(g, dy);
     }
-    v->dx[1] = heed_matmul(g, heed_transpose(g, a, -1, -2), dy);
+    /* in the order in which b lies in memory: for a transposed parameter the result is its gradient as it is */
+    if (heed_stride(b, -1) > heed_stride(b, -2)) v->dx[1] = heed_transpose(g, heed_matmul(g, heed_transpose(g, dy, -1, -2), a), -1, -2);
+    else v->dx[1] = heed_matmul(g, heed_transpose(g, a, -1, -2), dy);
 }
 
-const heed_op heed_op_matmul = {.name = "matmul", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH | HEED_ANY_STRIDE | HEED_ADDS,
+const heed_op heed_op_matmul = {.name = "matmul", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH | HEED_ANY_STRIDE | HEED_ADDS | HEED_FINISHES,
     .shape = matmul_shape, .vjp = matmul_vjp, .work = matmul_work, .tasks = matmul_tasks, .run = matmul_run, .flops = matmul_flops};
 
 heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b)
