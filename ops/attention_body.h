@@ -26,6 +26,20 @@ static inline VEC FN(iota)(void)
     return v;
 }
 
+/* exp for arguments <= 0; below exp(-87) it gives 0, since denormal numbers are slow and change no sum. */
+static inline VEC FN(weight)(VEC x)
+{
+    const VEC least = V(set)(-87), none = {0};
+    return V(select)(x < least, none, V(exp_neg)(V(above)(least, x)));
+}
+
+/* The greatest lane; NaN does not count, for it comes back as a weight. */
+static inline REAL FN(highest)(VEC x)
+{
+    for (int step = LANES / 2; step > 0; step /= 2) x = V(above)(x, V(swap)(x, step));
+    return x[0];
+}
+
 /* Adds the mask's row to `count` scores. */
 static void FN(add_mask)(const heed_sdpa *p, REAL *score, int64_t b, int64_t h, int64_t t, int64_t key, int64_t count)
 {
@@ -60,15 +74,15 @@ static REAL FN(softmax_step)(REAL *score, int64_t count, int64_t seen, REAL *max
         }
         best = V(above)(x, best);
     }
-    REAL old = *maximum, now = V(hmax)(best);
+    REAL old = *maximum, now = FN(highest)(best);
     now = now > old ? now : old;
     const VEC reference = V(set)(now > -INFINITY ? now : 0);
     for (int64_t j = 0; j < count; j += LANES) {
-        VEC x = V(exp_neg)(V(load)(score + j) - reference);
+        VEC x = FN(weight)(V(load)(score + j) - reference);
         V(store)(score + j, x);
         total += x;
     }
-    REAL before = old > -INFINITY ? V(exp_neg)(V(set)(old - now))[0] : 0;
+    REAL before = old > -INFINITY ? FN(weight)(V(set)(old - now))[0] : 0;
     *maximum = now;
     *sum = *sum * before + V(sum)(total);
     return before;
@@ -140,7 +154,7 @@ static void FN(backward_row)(REAL *weight, REAL *d_score, const REAL *factor, in
     if (!(lse > -INFINITY) && lse == lse) seen = 0;
     const VEC reference = V(set)(seen > 0 ? lse : 0);
     for (int64_t j = 0; j < count; j += LANES) {
-        VEC w = V(exp_neg)(V(load)(weight + j) - reference), dp = V(load)(d_score + j), kept = w;
+        VEC w = FN(weight)(V(load)(weight + j) - reference), dp = V(load)(d_score + j), kept = w;
         if (factor) {
             VEC f = V(load)(factor + j);
             dp *= f;
@@ -167,9 +181,6 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
     if (p->dropout > 0) factor = FN(take)(&scratch, s_row + 2 * LANES);
     const REAL *lse = (const REAL *)p->lse + (b * p->heads + h) * p->queries;
 
-    FN(zero)(d_q, b, h, (gemm_span){0, p->queries}, dk);
-    FN(zero)(p->d_k, b, h, part, dk);
-    FN(zero)(p->d_v, b, h, part, dv);
     for (int64_t t = 0; t < p->queries; t++) {
         const REAL *o = ROW(p->o, const REAL, b, h, t), *d_o = ROW(p->d_o, const REAL, b, h, t);
         VEC total = {0};
@@ -180,17 +191,21 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
         dot[t] = V(sum)(total);
     }
 
-    const int64_t end = lower(visible(p, b, p->queries - 1), part.at + part.count);
+    const int64_t stop = part.at + part.count, end = upper(part.at, lower(p->queries > 0 ? visible(p, b, p->queries - 1) : 0, stop));
+    FN(zero)(d_q, b, h, (gemm_span){0, part.at < end ? first_to_see(p, part.at) : p->queries}, dk);
+    FN(zero)(p->d_k, b, h, (gemm_span){end, stop - end}, dk);
+    FN(zero)(p->d_v, b, h, (gemm_span){end, stop - end}, dv);
     for (int64_t key = part.at; key < end; key += p->key_block) {
-        int64_t keys = lower(end - key, p->key_block), first = 0, k_row, q_row, do_row;
-        if (p->causal && key > p->keys - p->queries) first = key - (p->keys - p->queries); /* the first query that sees `key` */
+        const int64_t keys = lower(end - key, p->key_block), first = first_to_see(p, key), blocks = gemm_parts(p->queries - first, p->query_block);
+        int64_t k_row, q_row, do_row;
         const REAL *k = ROW(p->k, const REAL, b, h, key);
         GEMM(pack)(kt_panels, k, 1, p->k.row, dk, keys);
         GEMM(pack)(vt_panels, ROW(p->v, const REAL, b, h, key), 1, p->v.row, dv, keys);
         k = FN(operand)(k_panels, k, p->k.row, p->queries, keys, dk, &k_row);
-        for (int64_t t0 = first; t0 < p->queries; t0 += p->query_block) {
-            int64_t rows = lower(p->queries - t0, p->query_block), count = lower(visible(p, b, t0 + rows - 1) - key, keys);
-            if (count <= 0) continue;
+        for (int64_t block = blocks; block-- > 0;) { /* the last queries see all keys, so they come first: later ones add */
+            int64_t t0 = first + block * p->query_block, rows = lower(p->queries - t0, p->query_block);
+            int64_t count = lower(visible(p, b, t0 + rows - 1) - key, keys);
+            int later = block + 1 < blocks;
             const REAL *q = ROW(p->q, const REAL, b, h, t0), *d_o = ROW(p->d_o, const REAL, b, h, t0);
             GEMM(multiply)(rows, count, dk, q, p->q.row, 1, kt_panels, 0, dk, weight, s_row, (REAL)p->scale, 0);
             GEMM(multiply)(rows, count, dv, d_o, p->d_o.row, 1, vt_panels, 0, dv, d_score, s_row, 1, 0);
@@ -202,13 +217,13 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
             }
             if (p->d_v.at) {
                 d_o = FN(operand)(do_panels, d_o, p->d_o.row, count, rows, dv, &do_row);
-                GEMM(multiply)(count, dv, rows, weight, 1, s_row, d_o, do_row, rows, ROW(p->d_v, REAL, b, h, key), p->d_v.row, 1, 1);
+                GEMM(multiply)(count, dv, rows, weight, 1, s_row, d_o, do_row, rows, ROW(p->d_v, REAL, b, h, key), p->d_v.row, 1, later);
             }
             if (p->d_k.at) {
                 q = FN(operand)(q_panels, q, p->q.row, count, rows, dk, &q_row);
-                GEMM(multiply)(count, dk, rows, d_score, 1, s_row, q, q_row, rows, ROW(p->d_k, REAL, b, h, key), p->d_k.row, (REAL)p->scale, 1);
+                GEMM(multiply)(count, dk, rows, d_score, 1, s_row, q, q_row, rows, ROW(p->d_k, REAL, b, h, key), p->d_k.row, (REAL)p->scale, later);
             }
-            if (d_q.at) GEMM(multiply)(rows, dk, count, d_score, s_row, 1, k, k_row, keys, ROW(d_q, REAL, b, h, t0), d_q.row, (REAL)p->scale, 1);
+            if (d_q.at) GEMM(multiply)(rows, dk, count, d_score, s_row, 1, k, k_row, keys, ROW(d_q, REAL, b, h, t0), d_q.row, (REAL)p->scale, key > part.at);
         }
     }
 }

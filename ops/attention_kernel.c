@@ -10,6 +10,7 @@ HEED_ISA_DECLARE(sdpa_task_fn, heed_sdpa_task_f32);
 HEED_ISA_DECLARE(sdpa_task_fn, heed_sdpa_task_f64);
 
 static inline int64_t lower(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t upper(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Keys that some query up to t may see. */
 static inline int64_t visible(const heed_sdpa *p, int64_t batch, int64_t t)
@@ -19,6 +20,9 @@ static inline int64_t visible(const heed_sdpa *p, int64_t batch, int64_t t)
     if (p->causal) n = lower(n, t + p->keys - p->queries + 1);
     return n < 0 ? 0 : n;
 }
+
+/* The first query that may see `key`. */
+static inline int64_t first_to_see(const heed_sdpa *p, int64_t key) { return p->causal ? upper(0, key - (p->keys - p->queries)) : 0; }
 
 /* Distance of the rows of a block of scores: whole vectors, and no multiple of a page. */
 static inline int64_t score_row(int64_t keys) { return (keys + 15) / 16 * 16 + 16; }
@@ -54,8 +58,6 @@ enum { FEW_QUERIES = 4 }; /* so few that keys and values are better read where t
 
 #if HEED_ISA_BASE
 
-static int64_t upper(int64_t a, int64_t b) { return a > b ? a : b; }
-
 enum {
     MANY_TASKS = 32,       /* so that 16 threads end together */
     TASK_WORK = 1 << 18,   /* multiplications that outweigh fetching a task */
@@ -73,8 +75,9 @@ void heed_sdpa_prepare_isa(heed_sdpa *p, int backward, heed_isa isa)
     p->shared = p->scratch = 0;
     if (!p->phases) return;
 
-    p->query_block = upper(1, lower(p->queries, backward ? upper(48, 4 * tile[isa]) : upper(24, 2 * tile[isa])));
-    p->key_block = upper(1, lower(p->keys, backward ? 128 : 256));
+    int64_t tiles = !p->causal || p->queries > 512 ? 8 : backward ? 4 : 2; /* scores of a block stay in L2; a causal one is half in vain */
+    p->query_block = upper(1, lower(p->queries, tiles * tile[isa]));
+    p->key_block = upper(1, lower(p->keys, backward && isa != HEED_AVX512 ? 128 : 256));
     int64_t parts = upper(1, lower(gemm_parts(MANY_TASKS, pairs), side / LEAST_PART)), step = backward ? p->key_block : p->query_block;
     p->part = upper(1, gemm_parts(gemm_parts(upper(side, 1), parts), step)) * step;
     parts = upper(1, gemm_parts(side, p->part));
