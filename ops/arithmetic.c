@@ -14,6 +14,8 @@ HEED_MAP2(div, a / b)
 HEED_MAP1(neg, -x)
 
 #if HEED_ISA_BASE
+bool heed_shape_real(heed_shaping *s) { return heed_shape_float(s) && heed_shape_broadcast(s); }
+
 static void add_vjp(heed_graph *g, const heed_vjp *v)
 {
     (void)g;
@@ -41,17 +43,12 @@ static void div_vjp(heed_graph *g, const heed_vjp *v)
 
 static void neg_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_neg(g, v->dy); }
 
-HEED_MAP_OP(add, 2)
-HEED_MAP_OP(sub, 2)
-HEED_MAP_OP(mul, 2)
-HEED_MAP_OP(div, 2)
-HEED_MAP_OP(neg, 1)
+HEED_BINARY(add)
+HEED_BINARY(sub)
+HEED_BINARY(mul)
+HEED_BINARY(div)
+HEED_UNARY(neg)
 
-heed_tensor *heed_add(heed_graph *g, heed_tensor *a, heed_tensor *b) { return heed_apply(g, &heed_op_add, 2, (heed_tensor *[]){a, b}, NULL); }
-heed_tensor *heed_sub(heed_graph *g, heed_tensor *a, heed_tensor *b) { return heed_apply(g, &heed_op_sub, 2, (heed_tensor *[]){a, b}, NULL); }
-heed_tensor *heed_mul(heed_graph *g, heed_tensor *a, heed_tensor *b) { return heed_apply(g, &heed_op_mul, 2, (heed_tensor *[]){a, b}, NULL); }
-heed_tensor *heed_div(heed_graph *g, heed_tensor *a, heed_tensor *b) { return heed_apply(g, &heed_op_div, 2, (heed_tensor *[]){a, b}, NULL); }
-heed_tensor *heed_neg(heed_graph *g, heed_tensor *x) { return heed_apply(g, &heed_op_neg, 1, &x, NULL); }
 heed_tensor *heed_add_scalar(heed_graph *g, heed_tensor *x, double s) { return heed_add(g, x, heed_scalar(g, heed_dtype_of(x), s)); }
 heed_tensor *heed_scale(heed_graph *g, heed_tensor *x, double s) { return heed_mul(g, x, heed_scalar(g, heed_dtype_of(x), s)); }
 #endif

@@ -5,6 +5,11 @@
 
 #define HEED_OPS(X)                                              \
     X(add) X(sub) X(mul) X(div) X(neg)                           \
+    X(square) X(sqrt) X(rsqrt) X(reciprocal) X(exp) X(expm1) X(log) X(log1p) X(sin) X(cos) X(erf) X(pow) X(pow_scalar) \
+    X(tanh) X(sigmoid) X(softplus) X(relu) X(gate) X(leaky_relu) X(elu) X(silu) X(silu_slope) X(gelu) X(gelu_slope) \
+    X(gelu_tanh) X(gelu_tanh_slope)                              \
+    X(abs) X(sign) X(maximum) X(minimum) X(clamp) X(where)       \
+    X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(cast)     \
     X(copy) X(fill) X(fold_sum) X(columns)                       \
     X(reshape) X(permute) X(expand)                              \
     X(slice) X(slice_grad) X(concat) X(pad)                      \

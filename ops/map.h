@@ -14,6 +14,14 @@
 
 #define V_LIKE(x, constant) _Generic((x), vf: vf_set((float)(constant)), vd: vd_set(constant))
 
+/* masks of bytes, one for each lane: any but 0 is true, 1 is written */
+typedef uint8_t vf_bytes __attribute__((vector_size(VF)));
+typedef uint8_t vd_bytes __attribute__((vector_size(VD)));
+static inline vi vf_load_mask(const uint8_t *p, int64_t n) { vf_bytes m = {0}; memcpy(&m, p, (size_t)n); return __builtin_convertvector(m, vi) != 0; }
+static inline vl vd_load_mask(const uint8_t *p, int64_t n) { vd_bytes m = {0}; memcpy(&m, p, (size_t)n); return __builtin_convertvector(m, vl) != 0; }
+static inline void vf_store_mask(uint8_t *p, vi m, int64_t n) { vf_bytes b = __builtin_convertvector(m & 1, vf_bytes); memcpy(p, &b, (size_t)n); }
+static inline void vd_store_mask(uint8_t *p, vl m, int64_t n) { vd_bytes b = __builtin_convertvector(m & 1, vd_bytes); memcpy(p, &b, (size_t)n); }
+
 static inline vf heed_get_vf(const float *p, int64_t col, int64_t c) { return col ? vf_load(p + c) : vf_set(*p); }
 static inline vd heed_get_vd(const double *p, int64_t col, int64_t c) { return col ? vd_load(p + c) : vd_set(*p); }
 static inline vf heed_get_n_vf(const float *p, int64_t col, int64_t c, int64_t n) { return col ? vf_load_n(p + c, n) : vf_set(*p); }
@@ -80,6 +88,26 @@ static inline vd heed_get_n_vd(const double *p, int64_t col, int64_t c, int64_t 
 /* the descriptor of a smooth elementwise op without attribute, with kernels `name`, derivative name_vjp and n operands */
 #define HEED_MAP_OP(name_, n)                                                                                   \
     const heed_op heed_op_##name_ = {.name = #name_, .kind = HEED_MAP, .operands = n, .flags = HEED_SMOOTH,     \
-                                     .shape = heed_shape_broadcast, .vjp = name_##_vjp, .tile = HEED_TILES(name_)};
+                                     .shape = heed_shape_real, .vjp = name_##_vjp, .tile = HEED_TILES(name_)};
+
+/* the same with an attribute of so many doubles */
+#define HEED_MAP_ATTR_OP(name_, n, doubles)                                                                     \
+    const heed_op heed_op_##name_ = {.name = #name_, .kind = HEED_MAP, .operands = n, .flags = HEED_SMOOTH,     \
+                                     .attr_size = doubles * sizeof(double), .shape = heed_shape_real,           \
+                                     .vjp = name_##_vjp, .tile = HEED_TILES(name_)};
+
+/* a descriptor, and its public function heed_NAME */
+#define HEED_UNARY(name)                                                                                        \
+    HEED_MAP_OP(name, 1)                                                                                        \
+    heed_tensor *heed_##name(heed_graph *g, heed_tensor *x) { return heed_apply(g, &heed_op_##name, 1, &x, NULL); }
+#define HEED_BINARY(name)                                                                                       \
+    HEED_MAP_OP(name, 2)                                                                                        \
+    heed_tensor *heed_##name(heed_graph *g, heed_tensor *a, heed_tensor *b)                                     \
+    {                                                                                                           \
+        return heed_apply(g, &heed_op_##name, 2, (heed_tensor *[]){a, b}, NULL);                                \
+    }
+
+/* floating operands of one dtype that broadcast together */
+bool heed_shape_real(heed_shaping *s);
 
 #endif

@@ -23,6 +23,60 @@ heed_tensor *heed_neg(heed_graph *g, heed_tensor *x);
 heed_tensor *heed_add_scalar(heed_graph *g, heed_tensor *x, double s); /* x + s */
 heed_tensor *heed_scale(heed_graph *g, heed_tensor *x, double s);      /* s x */
 
+/* --- functions of one number ------------------------------------------------------------------------------------------------- */
+
+heed_tensor *heed_square(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_sqrt(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_rsqrt(heed_graph *g, heed_tensor *x);      /* 1 / sqrt(x) */
+heed_tensor *heed_reciprocal(heed_graph *g, heed_tensor *x); /* 1 / x */
+heed_tensor *heed_exp(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_expm1(heed_graph *g, heed_tensor *x);      /* e^x - 1, exact near 0 */
+heed_tensor *heed_log(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_log1p(heed_graph *g, heed_tensor *x);      /* log(1 + x), exact near 0 */
+heed_tensor *heed_sin(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_cos(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_erf(heed_graph *g, heed_tensor *x);
+/* a^b, as C's pow; the gradient by a is 0 where b is 0, that by b where a is 0 and b is not negative. */
+heed_tensor *heed_pow(heed_graph *g, heed_tensor *a, heed_tensor *b);
+/* x^p; 1, 2, 1/2, -1 and -1/2 by the ops above. */
+heed_tensor *heed_pow_scalar(heed_graph *g, heed_tensor *x, double p);
+heed_tensor *heed_abs(heed_graph *g, heed_tensor *x);        /* gradient 0 at 0 */
+heed_tensor *heed_sign(heed_graph *g, heed_tensor *x);       /* -1, 0 or 1; no gradient */
+
+/* --- activations ------------------------------------------------------------------------------------------------------------- */
+
+heed_tensor *heed_tanh(heed_graph *g, heed_tensor *x);
+heed_tensor *heed_sigmoid(heed_graph *g, heed_tensor *x);    /* 1 / (1 + e^-x) */
+heed_tensor *heed_softplus(heed_graph *g, heed_tensor *x);   /* log(1 + e^x) */
+heed_tensor *heed_relu(heed_graph *g, heed_tensor *x);       /* max(x, 0), gradient 0 at 0 */
+heed_tensor *heed_leaky_relu(heed_graph *g, heed_tensor *x, double slope); /* x > 0 ? x : slope x */
+heed_tensor *heed_elu(heed_graph *g, heed_tensor *x, double alpha);        /* x > 0 ? x : alpha (e^x - 1) */
+heed_tensor *heed_silu(heed_graph *g, heed_tensor *x);       /* x sigmoid(x) */
+heed_tensor *heed_gelu(heed_graph *g, heed_tensor *x);       /* x F(x), F the normal distribution (Hendrycks and Gimpel 2016) */
+heed_tensor *heed_gelu_tanh(heed_graph *g, heed_tensor *x);  /* its approximation x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+
+/* --- comparison and choice: masks are uint8, 0 or 1 ------------------------------------------------------------------------------ */
+
+/* a == b, a != b, a < b, ... of operands of one dtype, any; the result is a mask. */
+heed_tensor *heed_eq(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_ne(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_lt(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_le(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_gt(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_ge(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_and(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_or(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_not(heed_graph *g, heed_tensor *mask);
+/* a where the mask is set, b elsewhere; a and b of one dtype, any. The gradient of what is not chosen is 0, whatever its value. */
+heed_tensor *heed_where(heed_graph *g, heed_tensor *mask, heed_tensor *a, heed_tensor *b);
+/* The larger, the smaller of two; NaN where either is NaN. Equal operands share the gradient. */
+heed_tensor *heed_maximum(heed_graph *g, heed_tensor *a, heed_tensor *b);
+heed_tensor *heed_minimum(heed_graph *g, heed_tensor *a, heed_tensor *b);
+/* x between low and high; gradient 1 from bound to bound, 0 outside. */
+heed_tensor *heed_clamp(heed_graph *g, heed_tensor *x, double low, double high);
+/* x in another dtype. To int32: towards zero, NaN to 0, what does not fit to the nearest that does. To uint8: 0 if x is 0, else 1. */
+heed_tensor *heed_cast(heed_graph *g, heed_tensor *x, heed_dtype dtype);
+
 /* --- reductions -------------------------------------------------------------------------------------------------------------- */
 
 /* Axes of a reduction: a bit set of axes from 0, or one of these. */

@@ -107,15 +107,14 @@ static bool run_case(const heed_op *op, const op_case *c, heed_dtype real, void 
     return ok;
 }
 
-static void check_threads(const heed_op *op, const op_case *c, bool *found, int64_t *largest)
+static void check_threads(const heed_op *op, const op_case *c, void *const weight[2], bool *found, int64_t *largest)
 {
     static const int threads[] = {2, 3, 4, 8};
-    const op_input weight = {true, HEED_F64, -1, 1.5, 0, 1, {LARGE * 8}};
     int n = input_count(c);
     for (heed_dtype real = HEED_F32; real <= HEED_F64; real++) {
         void *data[MOST_INPUTS + 1];
         for (int i = 0; i < n; i++) data[i] = make_input(&c->x[i], real, (uint64_t)i);
-        data[n] = make_input(&weight, real, 99);
+        data[n] = weight[real];
         bits one = {0};
         CU_ASSERT(run_case(op, c, real, data, 1, &one, found, largest));
         for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
@@ -127,7 +126,7 @@ static void check_threads(const heed_op *op, const op_case *c, bool *found, int6
             heed_free(other.p);
         }
         heed_free(one.p);
-        for (int i = 0; i <= n; i++) heed_free(data[i]);
+        for (int i = 0; i < n; i++) heed_free(data[i]);
     }
 }
 
@@ -162,6 +161,8 @@ static heed_gradcheck_report check_gradients(const heed_op *op, const op_case *c
 
 static void every_op(void)
 {
+    const op_input weight = {true, HEED_F64, -1, 1.5, 0, 1, {LARGE * 8}};
+    void *weights[] = {make_input(&weight, HEED_F32, 99), make_input(&weight, HEED_F64, 99)};
     printf("\n    %-24s %5s %9s %11s %11s\n", "op", "cases", "numbers", "first", "second");
     for (int i = 0; i < OPS; i++) {
         const heed_op *op = table[i].op;
@@ -170,7 +171,7 @@ static void every_op(void)
         bool found = false;
         for (size_t k = 0; k < table[i].list->count; k++) {
             const op_case *c = &table[i].list->cases[k];
-            check_threads(op, c, &found, &largest);
+            check_threads(op, c, weights, &found, &largest);
             if (c->large) continue;
             heed_gradcheck_report r = check_gradients(op, c);
             first = fmax(first, r.first);
@@ -182,6 +183,8 @@ static void every_op(void)
         CU_ASSERT(found && largest >= LARGE);
         printf("    %-24s %5zu %9lld %11.1e %11.1e\n", op->name, table[i].list->count, (long long)numbers, first, second);
     }
+    heed_free(weights[0]);
+    heed_free(weights[1]);
 }
 
 CHECK_MAIN("ops", {"every op, by its cases", every_op})
