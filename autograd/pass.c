@@ -230,8 +230,8 @@ static void choose_tiles(pass *p, const group *q)
     p->tasks = (p->tiles + p->tiles_a_task - 1) / p->tiles_a_task;
 }
 
-/* Registers: offsets in the scratch, taken again when their last reader has run. An elementwise result may take its operand's, if both
- * have elements of one size at the same places. */
+/* Registers: offsets in the scratch, taken again when their last reader has run. An elementwise result may take its operand's if every element
+ * lies where its operand did: not a number a row, not another size. */
 static bool assign_registers(builder *b)
 {
     pass *p = b->p;
@@ -248,9 +248,9 @@ static bool assign_registers(builder *b)
     for (int i = 0; i < p->instructions; i++) {
         const instruction *ins = &p->instruction[i];
         bool map = !ins->op || ins->op->kind == HEED_MAP;
+        slot *y = &p->slot[ins->y];
         for (int turn = 0; turn < 3; turn++) {
             if (turn == 1) { /* the result */
-                slot *y = &p->slot[ins->y];
                 if (y->kind == SLOT_FULL || y->kind == SLOT_ROW) {
                     size_t size = ((size_t)(y->kind == SLOT_FULL ? p->rows * p->cols : p->rows) * (size_t)y->size + 63) & ~(size_t)63;
                     if (!size) size = 64;
@@ -269,7 +269,7 @@ static bool assign_registers(builder *b)
                     int32_t s = ins->x[k];
                     const slot *x = &p->slot[s];
                     if (last[s] != i || (x->kind != SLOT_FULL && x->kind != SLOT_ROW)) continue;
-                    if ((turn == 0) != (map && x->kind == p->slot[ins->y].kind && x->size == p->slot[ins->y].size)) continue;
+                    if (turn == 0 && !(map && x->kind == y->kind && x->size == y->size)) continue;
                     size_t size = ((size_t)(x->kind == SLOT_FULL ? p->rows * p->cols : p->rows) * (size_t)x->size + 63) & ~(size_t)63;
                     hole[holes++] = (struct hole){x->at, size ? size : 64};
                     last[s] = -1; /* once, however often this instruction names it */

@@ -23,11 +23,10 @@ typedef struct heed_batch {
 } heed_batch;
 
 typedef struct heed_batches_options {
-    size_t tokens;   /* B * max(S, T) is at most this, padding included */
-    size_t max_rows; /* 0: no limit */
-    size_t
-        max_length; /* examples with a longer source, or answer with its end, are dropped; 0: those that exceed `tokens` alone */
-    bool in_order;  /* sorted, not shuffled, every epoch the same: for evaluation and decoding */
+    size_t tokens;     /* B * max(S, T) is at most this, padding included; examples that exceed it alone are dropped */
+    size_t max_rows;   /* 0: no limit */
+    size_t max_length; /* examples with a longer source, or answer with its end, are dropped too; 0: no limit */
+    bool in_order;     /* sorted, not shuffled, every epoch the same: for evaluation and decoding */
     uint64_t seed;
 } heed_batches_options;
 

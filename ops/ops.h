@@ -185,4 +185,35 @@ heed_tensor *heed_linear(heed_graph *g, heed_tensor *x, heed_tensor *w, heed_ten
 /* a [..., m] and b [..., n] -> a_i b_j [..., m, n] */
 heed_tensor *heed_outer(heed_graph *g, heed_tensor *a, heed_tensor *b);
 
+/* --- softmax and normalisation ------------------------------------------------------------------------------------------------------ */
+
+/* exp(x_i) / sum_j exp(x_j) along an axis, its logarithm, and log sum_j exp(x_j) (the axis stays, with size 1). Where all x are -inf, softmax is
+ * 0 and log_softmax -inf: a masked row adds nothing. */
+heed_tensor *heed_softmax(heed_graph *g, heed_tensor *x, int axis);
+heed_tensor *heed_log_softmax(heed_graph *g, heed_tensor *x, int axis);
+heed_tensor *heed_logsumexp(heed_graph *g, heed_tensor *x, int axis);
+/* (x - mean) / sqrt(variance + eps) gamma + beta over the last axis, variance without Bessel's correction; gamma and beta [n] may be NULL
+ * (Ba, Kiros and Hinton 2016). */
+heed_tensor *heed_layer_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, heed_tensor *beta, double eps);
+/* x / sqrt(mean of squares + eps) gamma (Zhang and Sennrich 2019) */
+heed_tensor *heed_rms_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, double eps);
+/* Zero with probability p, else x / (1 - p), while the graph is training; x itself otherwise. Makes one draw (heed_graph_seed). */
+heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p);
+
+/* --- losses ---------------------------------------------------------------------------------------------------------------------- */
+
+/* HEED_MEAN and HEED_TOTAL give a scalar, HEED_EACH one number for each element or token. */
+typedef enum heed_reduction { HEED_MEAN, HEED_TOTAL, HEED_EACH } heed_reduction;
+
+/* Of scores [..., V] against int32 targets [...]: -sum_c q_c log softmax(logits)_c, where q is 1 - smoothing at the target plus smoothing / V everywhere.
+ * Tokens whose target is `ignore` cost 0, get no gradient and do not count in the mean (0 when none counts); any other target outside of
+ * 0 ... V-1 gives NaN. */
+heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor *targets, int32_t ignore, double smoothing, heed_reduction reduction);
+/* -log_p at the targets, otherwise like it */
+heed_tensor *heed_nll(heed_graph *g, heed_tensor *log_p, heed_tensor *targets, int32_t ignore, heed_reduction reduction);
+/* (x - target)^2 */
+heed_tensor *heed_mse(heed_graph *g, heed_tensor *x, heed_tensor *target, heed_reduction reduction);
+/* x, through which no gradient goes */
+heed_tensor *heed_stop_gradient(heed_graph *g, heed_tensor *x);
+
 #endif

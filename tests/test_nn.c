@@ -164,5 +164,145 @@ static void product_errors(void)
     end();
 }
 
+/* --- softmax and normalisation -------------------------------------------------------------------------------------------------------- */
+
+static heed_tensor *input(const double *x, int rank, const int64_t *shape) { return heed_input(g, HEED_F64, rank, shape, x); }
+
+static void softmaxes(void)
+{
+    begin();
+    enum { R = 5, C = 37 };
+    const double *x = numbers(R * C, 5);
+    heed_tensor *t = input(x, SHAPE(R, C));
+    const double *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, -1));
+    for (int r = 0; r < R; r++) {
+        double sum = 0;
+        for (int c = 0; c < C; c++) sum += exp(x[r * C + c]);
+        CU_ASSERT(near(s[r], log(sum), 1e-14));
+        for (int c = 0; c < C; c++) CU_ASSERT(near(p[r * C + c], exp(x[r * C + c]) / sum, 1e-14) && near(l[r * C + c], x[r * C + c] - log(sum), 1e-14));
+    }
+    heed_softmax(g, t, 2);
+    CU_ASSERT(fails_with("softmax: axis 2 of a tensor of rank 2"));
+    end();
+}
+
+/* Rows with masked scores, a row of nothing but masked ones, large scores, NaN. */
+static void softmax_extremes(void)
+{
+    begin();
+    const float rows[5][3] = {{-INFINITY, 0, -INFINITY}, {-INFINITY, -INFINITY, -INFINITY}, {1e30f, 1e30f, -1e30f}, {300, 200, 100}, {0, NAN, 0}};
+    heed_tensor *t = heed_input(g, HEED_F32, 2, (int64_t[]){5, 3}, rows);
+    const float want[4][3] = {{0, 1, 0}, {0, 0, 0}, {0.5, 0.5, 0}, {1, 0, 0}};
+    const float *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, 1));
+    for (int i = 0; i < 12; i++) CU_ASSERT(near((double)p[i], (double)want[i / 3][i % 3], 1e-7));
+    for (int i = 12; i < 15; i++) CU_ASSERT(isnan(p[i]) && isnan(l[i]));
+    CU_ASSERT(!memcmp(l, (float[]){-INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY}, 24));
+    CU_ASSERT(l[9] == 0 && l[10] == -100 && l[11] == -200);
+    CU_ASSERT(s[0] == 0 && s[1] == -INFINITY && s[2] == 1e30f && s[3] == 300 && isnan(s[4]));
+    end();
+}
+
+static void norms(void)
+{
+    begin();
+    enum { R = 4, C = 21 };
+    const double *x = numbers(R * C, 6), *gamma = numbers(C, 7), *beta = numbers(C, 8);
+    heed_tensor *t = input(x, SHAPE(R, C)), *a = input(gamma, SHAPE(C)), *b = input(beta, SHAPE(C));
+    const double *layer = heed_data(g, heed_layer_norm(g, t, a, b, 1e-5)), *rms = heed_data(g, heed_rms_norm(g, t, a, 1e-5));
+    for (int r = 0; r < R; r++) {
+        double mean = 0, variance = 0, square = 0;
+        for (int c = 0; c < C; c++) mean += x[r * C + c] / C;
+        for (int c = 0; c < C; c++) variance += (x[r * C + c] - mean) * (x[r * C + c] - mean) / C, square += x[r * C + c] * x[r * C + c] / C;
+        for (int c = 0; c < C; c++) {
+            CU_ASSERT(near(layer[r * C + c], (x[r * C + c] - mean) / sqrt(variance + 1e-5) * gamma[c] + beta[c], 1e-13));
+            CU_ASSERT(near(rms[r * C + c], x[r * C + c] / sqrt(square + 1e-5) * gamma[c], 1e-13));
+        }
+    }
+    heed_layer_norm(g, t, input(gamma, SHAPE(3)), NULL, 1e-5);
+    CU_ASSERT(fails_with("layer_norm: gamma of shape [3] for rows of [4,21]"));
+    end();
+}
+
+/* About p of the elements fall out, the others are scaled; the same words for the gradient, other words for another draw or step. */
+static void dropouts(void)
+{
+    begin();
+    enum { R = 64, C = 500 };
+    const double *x = numbers(R * C, 9);
+    heed_graph_training(g, true);
+    heed_graph_seed(g, 7, 3);
+    heed_tensor *t = input(x, SHAPE(R, C)), *y = heed_dropout(g, t, 0.25), *other = heed_dropout(g, t, 0.25), *dx;
+    heed_grad(g, y, NULL, 1, &t, &dx);
+    const double *a = heed_data(g, y), *b = heed_data(g, dx), *o = heed_data(g, other);
+    int out = 0, both = 0;
+    for (int i = 0; i < R * C; i++) {
+        CU_ASSERT(b[i] == 0 ? a[i] == 0 : near(b[i], 1 / 0.75, 1e-15) && near(a[i], x[i] / 0.75, 1e-15));
+        out += b[i] == 0;
+        both += b[i] == 0 && o[i] == 0;
+    }
+    CU_ASSERT(abs(out - R * C / 4) < 320 && abs(both - R * C / 16) < 180); /* four standard deviations */
+    heed_graph_training(g, false);
+    CU_ASSERT_PTR_EQUAL(heed_dropout(g, t, 0.25), t);
+    heed_dropout(g, t, 1.5);
+    CU_ASSERT(fails_with("dropout: probability 1.5 is not in 0 ... 1"));
+    heed_graph_training(g, true);
+    CU_ASSERT_EQUAL(heed_item(g, heed_sum(g, heed_dropout(g, input(x, SHAPE(4)), 1), HEED_ALL, false)), 0);
+    end();
+}
+
+/* --- losses ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void cross_entropies(void)
+{
+    begin();
+    enum { R = 6, V = 23 };
+    const double *x = numbers(R * V, 10), smoothing = 0.1;
+    const int32_t targets[R] = {3, -100, 22, 0, 7, -100};
+    heed_tensor *t = input(x, SHAPE(R, V)), *k = heed_input(g, HEED_I32, SHAPE(R), targets), *flat;
+    heed_tensor *each = heed_cross_entropy(g, t, k, -100, smoothing, HEED_EACH), *mean = heed_cross_entropy(g, t, k, -100, smoothing, HEED_MEAN);
+    heed_tensor *nll = heed_nll(g, heed_log_softmax(g, t, -1), k, -100, HEED_EACH), *plain = heed_cross_entropy(g, t, k, -100, 0, HEED_EACH);
+    const double *got = heed_data(g, each), *a = heed_data(g, nll), *b = heed_data(g, plain);
+    double total = 0;
+    for (int r = 0; r < R; r++) {
+        double sum = 0, loss = 0;
+        for (int c = 0; c < V; c++) sum += exp(x[r * V + c]);
+        for (int c = 0; c < V; c++) loss -= ((c == targets[r] ? 1 - smoothing : 0) + smoothing / V) * (x[r * V + c] - log(sum));
+        if (targets[r] < 0) loss = 0;
+        total += loss;
+        CU_ASSERT(near(got[r], loss, 1e-13) && near(a[r], b[r], 1e-13));
+        CU_ASSERT(near(b[r], targets[r] < 0 ? 0 : log(sum) - x[r * V + targets[r]], 1e-13));
+    }
+    CU_ASSERT(near(heed_item(g, mean), total / 4, 1e-13));
+    CU_ASSERT(near(heed_item(g, heed_cross_entropy(g, t, k, -100, smoothing, HEED_TOTAL)), total, 1e-13));
+    /* a target that is no class is not passed over in silence, whatever is ignored */
+    CU_ASSERT(isnan(heed_item(g, heed_cross_entropy(g, t, k, -1, smoothing, HEED_TOTAL))));
+    CU_ASSERT(isnan(heed_item(g, heed_nll(g, t, k, -1, HEED_MEAN))));
+    heed_tensor *none = heed_input(g, HEED_I32, SHAPE(2), targets + 4);
+    CU_ASSERT(heed_item(g, heed_cross_entropy(g, input(x, SHAPE(1, V)), heed_input(g, HEED_I32, SHAPE(1), targets + 1), -100, 0, HEED_MEAN)) == 0);
+    heed_cross_entropy(g, t, none, -100, 0, HEED_MEAN);
+    CU_ASSERT(fails_with("cross_entropy: targets are int32 of shape [2] for scores of [6,23], which want int32 without the last axis"));
+    flat = input(x, SHAPE(R));
+    heed_nll(g, input(x, SHAPE(R, V)), flat, -100, HEED_MEAN);
+    CU_ASSERT(fails_with("nll: targets are float64 of shape [6]"));
+    heed_cross_entropy(g, input(x, SHAPE(R, V)), heed_input(g, HEED_I32, SHAPE(R), targets), -100, 2, HEED_MEAN);
+    CU_ASSERT(fails_with("cross_entropy: smoothing 2 is not in 0 ... 1"));
+    end();
+}
+
+static void other_losses(void)
+{
+    begin();
+    const double x[] = {1, 2, 3, 4}, y[] = {1, 0, 5, 1};
+    heed_tensor *a = input(x, SHAPE(2, 2)), *b = input(y, SHAPE(2, 2));
+    CU_ASSERT(near(heed_item(g, heed_mse(g, a, b, HEED_MEAN)), 17.0 / 4, 1e-15));
+    CU_ASSERT(near(heed_item(g, heed_mse(g, a, b, HEED_TOTAL)), 17, 1e-15));
+    heed_tensor *dx;
+    heed_grad(g, heed_mul(g, a, heed_stop_gradient(g, a)), NULL, 1, &a, &dx);
+    CU_ASSERT(!memcmp(heed_data(g, dx), x, sizeof x));
+    end();
+}
+
 CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcasting", products}, {"products of vectors", products_of_vectors},
-           {"gradients of weights add up", weight_gradients}, {"products: sentences", product_errors})
+           {"gradients of weights add up", weight_gradients}, {"products: sentences", product_errors}, {"softmax and its kin", softmaxes},
+           {"softmax of masked, large and missing numbers", softmax_extremes}, {"layer and root mean square normalisation", norms},
+           {"dropout", dropouts}, {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses})
