@@ -158,31 +158,39 @@ static void run_parallel(plan *p, char *scratch, int threads, int64_t *counters)
 
 /* --- anomalies ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool all_finite(const heed_array *a)
+/* The worst among the elements of `memory` from axis k on: 0 finite, 1 infinite, 2 NaN. */
+static int worst_of(const heed_tensor *t, int k, const char *memory)
 {
-    if (a->dtype == HEED_F32)
-        for (int64_t i = 0; i < a->size; i++)
-            if (!isfinite(((const float *)a->p)[i])) return false;
-    if (a->dtype == HEED_F64)
-        for (int64_t i = 0; i < a->size; i++)
-            if (!isfinite(((const double *)a->p)[i])) return false;
-    return true;
+    int worst = 0;
+    if (t->dtype > HEED_F64 || t->size == 0) return 0;
+    if (k == t->rank) {
+        double x = t->dtype == HEED_F32 ? (double)*(const float *)(const void *)memory : *(const double *)(const void *)memory;
+        return isnan(x) ? 2 : isinf(x) ? 1 : 0;
+    }
+    for (int64_t i = 0; i < t->shape[k] && worst < 2; i++) {
+        int one = worst_of(t, k + 1, memory + i * t->stride[k] * (int64_t)heed_dtype_size((heed_dtype)t->dtype));
+        if (one > worst) worst = one;
+    }
+    return worst;
 }
 
-/* After an unfused step: fails the graph if its result is the first that is not finite. */
+/* After an unfused step: fails the graph if its result has a NaN and no operand has, or an infinity and all operands are finite. */
 static void check_step(heed_graph *g, const plan *p, const plan_step *s, char *base)
 {
     const heed_tensor *t = g->tape[s->node];
-    heed_array y = {node_memory(g, p, base, t->id), (heed_dtype)t->dtype, t->rank, t->size, t->shape, t->stride};
-    if (t->op == &heed_op_accumulate || all_finite(&y)) return;
+    if (t->op == &heed_op_accumulate) return;
+    int worst = worst_of(t, 0, node_memory(g, p, base, t->id));
+    for (int i = 0; i < t->count && worst; i++)
+        if (worst_of(t->x[i], 0, node_memory(g, p, base, t->x[i]->id)) >= worst) worst = 0;
+    if (!worst) return;
     char text[320] = "none", shape[96];
     size_t used = 0;
     for (int i = 0; i < t->count && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "", t->x[i]->op->name,
                                  heed_shape_text(t->x[i], shape, sizeof shape));
     const char *path = heed_scope_path(g, t->scope);
-    heed_fail(&g->error, HEED_INVALID, "%s%s%s: the result %s is the first with a NaN or infinity; operands: %s", path, *path ? ": " : "", t->op->name,
-              heed_shape_text(t, shape, sizeof shape), text);
+    heed_fail(&g->error, HEED_INVALID, "%s%s%s: the result %s is the first with %s; operands: %s", path, *path ? ": " : "", t->op->name,
+              heed_shape_text(t, shape, sizeof shape), worst == 2 ? "a NaN" : "an infinity", text);
 }
 
 heed_code heed_execute(heed_graph *g, plan *p)
@@ -194,7 +202,7 @@ heed_code heed_execute(heed_graph *g, plan *p)
     if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, (phases + 8) * sizeof(int64_t) + 64, &need)) need = SIZE_MAX;
     if (need > g->scratch_size) {
         heed_free(g->scratch);
-        g->scratch = need == SIZE_MAX ? NULL : heed_alloc(need + need / 4);
+        g->scratch = need > SIZE_MAX / 2 ? NULL : heed_alloc(need + need / 4);
         g->scratch_size = g->scratch ? need + need / 4 : 0;
     }
     char *base = g->scratch ? pool_take(&g->values, p->peak ? p->peak : 1) : NULL;
@@ -239,7 +247,7 @@ heed_code heed_run(heed_graph *g, int count, heed_tensor *const *targets)
     bool missing = false;
     for (int i = 0; i < count; i++) {
         const heed_tensor *t = targets[i];
-        if (!t || t->id >= g->count || g->tape[t->id] != t) {
+        if (!heed_is_of(g, t)) {
             heed_graph_fail(g, HEED_INVALID, "run: target %d is not of this graph since its last reset", i);
             return g->error.code;
         }
@@ -253,14 +261,18 @@ heed_code heed_run(heed_graph *g, int count, heed_tensor *const *targets)
 const void *heed_data(heed_graph *g, heed_tensor *t)
 {
     if (g->error.code) return NULL;
-    heed_tensor *c = heed_contiguous(g, t);
+    if (!heed_is_of(g, t)) {
+        heed_graph_fail(g, HEED_INVALID, "data: the tensor is not of this graph since its last reset");
+        return NULL;
+    }
+    heed_tensor *c = heed_copied(g, t);
     if (heed_run(g, 1, &c)) return NULL;
     return (const char *)c->root->data + (size_t)c->offset * heed_dtype_size((heed_dtype)c->dtype);
 }
 
 double heed_item(heed_graph *g, heed_tensor *t)
 {
-    if (!g->error.code && t->size != 1) {
+    if (!g->error.code && heed_is_of(g, t) && t->size != 1) {
         char text[96];
         heed_graph_fail(g, HEED_INVALID, "item: a tensor of shape %s is not one number", heed_shape_text(t, text, sizeof text));
     }

@@ -56,7 +56,7 @@ heed_code heed_graph_explain(heed_graph *g, heed_tensor *target, bool backward, 
     if (!g->immortal) g->running = outer;
     if (cost) *cost = (heed_cost){0};
     if (g->error.code) return g->error.code;
-    if (!target || target->id >= g->count || g->tape[target->id] != target) {
+    if (!heed_is_of(g, target)) {
         heed_graph_fail(g, HEED_INVALID, "explain: the target is not of this graph since its last reset");
         return g->error.code;
     }
@@ -85,6 +85,15 @@ static const char *last_part(const char *path)
     return dot ? dot + 1 : path;
 }
 
+/* text within a quoted label */
+static void dot_text(const char *text, FILE *out)
+{
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') fputc('\\', out);
+        fputc(*text, out);
+    }
+}
+
 static void dot_scope(const heed_graph *g, uint32_t scope, FILE *out)
 {
     char shape[96];
@@ -92,7 +101,9 @@ static void dot_scope(const heed_graph *g, uint32_t scope, FILE *out)
         const heed_tensor *t = g->tape[i];
         if (t->scope != scope) continue;
         const char *name = t->flags & NODE_PARAM ? heed_param_name(heed_params_at(g->params, t->param)) : t->op == &heed_op_leaf ? "input" : t->op->name;
-        fprintf(out, "  n%zu [label=\"%s\\n%s\"%s];\n", i, name, heed_shape_text(t, shape, sizeof shape),
+        fprintf(out, "  n%zu [label=\"", i);
+        dot_text(name, out);
+        fprintf(out, "\\n%s\"%s];\n", heed_shape_text(t, shape, sizeof shape),
                 t->flags & NODE_PARAM ? ", style=filled, fillcolor=\"#cfe2f3\"" : t->op == &heed_op_leaf ? ", style=filled, fillcolor=\"#eeeeee\"" : "");
     }
 }
@@ -109,7 +120,9 @@ heed_code heed_graph_dot(heed_graph *g, FILE *out)
             fprintf(out, "}\n");
             open = g->scopes[open].parent;
         }
-        fprintf(out, "subgraph cluster_%u {\n  label=\"%s\"; color=\"#888888\";\n", s, last_part(g->scopes[s].path));
+        fprintf(out, "subgraph cluster_%u {\n  color=\"#888888\"; label=\"", s);
+        dot_text(last_part(g->scopes[s].path), out);
+        fprintf(out, "\";\n");
         dot_scope(g, s, out);
         open = s;
     }

@@ -140,7 +140,7 @@ static void sweep_down(sweep *s, uint32_t from)
 static bool usable(heed_graph *g, const heed_tensor *t, const char *what)
 {
     if (g->error.code) return false;
-    if (!t || t->id >= g->count || g->tape[t->id] != t) {
+    if (!heed_is_of(g, t)) {
         heed_graph_fail(g, HEED_INVALID, "%s is not of this graph since its last reset", what);
         return false;
     }
@@ -157,13 +157,19 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         heed_graph_fail(g, HEED_INVALID, "grad: a value of %s has no gradient", heed_dtype_name((heed_dtype)y->dtype));
         return;
     }
-    if (dy && !same_shape(dy, y->rank, y->shape)) {
+    if (dy && !usable(g, dy, "grad: dy")) return;
+    if (dy && (!same_shape(dy, y->rank, y->shape) || dy->dtype != y->dtype)) {
         char a[96], b[96];
-        heed_graph_fail(g, HEED_INVALID, "grad: dy is %s, y is %s", heed_shape_text(dy, a, sizeof a), heed_shape_text(y, b, sizeof b));
+        heed_graph_fail(g, HEED_INVALID, "grad: dy is %s%s, y is %s%s", heed_dtype_name((heed_dtype)dy->dtype), heed_shape_text(dy, a, sizeof a),
+                        heed_dtype_name((heed_dtype)y->dtype), heed_shape_text(y, b, sizeof b));
         return;
     }
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         if (!usable(g, xs[i], "grad: an operand to differentiate by")) return;
+        if (xs[i]->dtype <= HEED_F64) continue;
+        heed_graph_fail(g, HEED_INVALID, "grad: operand %d is %s, which has no gradient", i, heed_dtype_name((heed_dtype)xs[i]->dtype));
+        return;
+    }
     if (!dy) dy = ones_like(g, y);
     uint32_t top = y->id;
     sweep s = {.g = g};
@@ -202,7 +208,7 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
     sweep s = {.g = g, .to_params = true};
     if (!start(&s, loss->id)) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory");
     if (!g->error.code) {
-        s.dy[loss->id] = one;
+        contribute(&s, loss, one);
         if (loss->flags & NODE_NEEDS_GRAD) sweep_down(&s, loss->id);
         if (!g->error.code) add_target(&s, loss);
     }

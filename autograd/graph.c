@@ -141,8 +141,12 @@ void heed_scope(heed_graph *g, const char *format, ...)
     char name[128];
     va_list args;
     va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
+    int length = vsnprintf(name, sizeof name, format, args);
     va_end(args);
+    if (length < 0 || (size_t)length >= sizeof name) {
+        heed_graph_fail(g, HEED_INVALID, "scope: the name %.40s... is longer than %zu bytes", name, sizeof name - 1);
+        return;
+    }
     char *path = join_path(g, heed_scope_path(g, g->scope), name);
     if (!path || !heed_grow((void **)&g->scopes, &g->scope_capacity, g->scope_count + 1, sizeof *g->scopes)) {
         heed_graph_fail(g, HEED_NO_MEMORY, "scope: no memory");
@@ -202,6 +206,7 @@ bool heed_wanted(heed_graph *g, const char *name)
 heed_tensor *heed_name(heed_graph *g, heed_tensor *t, const char *name)
 {
     if (g->error.code) return &g->failed;
+    if (!heed_is_of(g, t)) return heed_graph_fail(g, HEED_INVALID, "name: %s is not of this graph since its last reset", name);
     char *path = join_path(g, heed_scope_path(g, g->scope), name);
     if (!path || !heed_grow((void **)&g->names, &g->name_capacity, g->name_count + 1, sizeof *g->names))
         return heed_graph_fail(g, HEED_NO_MEMORY, "name: no memory");
@@ -228,6 +233,8 @@ void heed_keep_named(heed_graph *g, const char *pattern)
         return;
     }
     g->patterns[g->pattern_count++] = copy;
+    for (size_t i = 0; i < g->name_count; i++)
+        if (heed_name_matches(copy, g->names[i].path)) heed_keep(g, g->names[i].t);
 }
 
 void heed_keep_clear(heed_graph *g)

@@ -41,7 +41,8 @@ bool heed_graph_is_training(const heed_graph *g);
 void heed_graph_seed(heed_graph *g, uint64_t seed, uint64_t step);
 /* Eager: every op runs as soon as it is recorded, unfused (the environment's HEED_EAGER=1 does the same). Same values up to rounding. */
 void heed_graph_eager(heed_graph *g, bool eager);
-/* Anomaly: ops run unfused, and the first NaN or infinity that comes out of finite operands fails the graph by op, scope and operands. */
+/* Anomaly: ops run unfused, and the first NaN that comes out of operands without one, or infinity out of finite ones, fails the graph by op,
+ * scope and operands and leaves all gradients of the parameters in use zero. */
 void heed_graph_anomaly(heed_graph *g, bool anomaly);
 
 /* --- leaves -------------------------------------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 #include "autograd/op.h"
 #include "autograd/params.h"
 
-enum { NODE_NEEDS_GRAD = 1, NODE_KEEP = 2, NODE_CONTIGUOUS = 4, NODE_SCALAR_LEAF = 8, NODE_PARAM = 16 };
+enum { NODE_NEEDS_GRAD = 1, NODE_KEEP = 2, NODE_CONTIGUOUS = 4, NODE_PARAM = 8 };
 
 struct heed_tensor {
     const heed_op *op;
@@ -77,8 +77,9 @@ struct heed_graph {
     bool eager, anomaly, training, running, immortal;
 };
 
-/* recording */
-heed_tensor *heed_record(heed_graph *g, const heed_shaping *s, size_t attr_size, const void *attr);
+/* Is t a living node of g? Not so after a reset, in another graph, and for the failed tensor. */
+static inline bool heed_is_of(const heed_graph *g, const heed_tensor *t) { return t && t->id < g->count && g->tape[t->id] == t; }
+heed_tensor *heed_copied(heed_graph *g, heed_tensor *t); /* t, or its row-major copy, which is recorded once */
 const char *heed_scope_path(const heed_graph *g, uint32_t scope);
 
 extern const heed_op heed_op_leaf;

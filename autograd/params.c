@@ -24,6 +24,8 @@ struct heed_params {
     heed_param **list;
     size_t count, capacity;
     char scope[256];
+    uint8_t outer[32];         /* by depth: how long the scope was before */
+    int depth;
     heed_dtype dtype;
     bool immortal;
     heed_param failed; /* what a failed creation returns */
@@ -130,28 +132,34 @@ static bool fill(heed_param *p, heed_init init)
 void heed_params_scope(heed_params *ps, const char *format, ...)
 {
     if (ps->error.code) return;
-    char name[128];
+    size_t used = strlen(ps->scope), dot = used > 0, room = sizeof ps->scope - used - dot;
+    if (ps->depth == (int)sizeof ps->outer || room < 2) {
+        heed_params_fail(ps, HEED_INVALID, "%s: too many scopes in one another", ps->scope);
+        return;
+    }
+    ps->outer[ps->depth++] = (uint8_t)used;
     va_list args;
     va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
+    int n = vsnprintf(ps->scope + used + dot, room, format, args);
     va_end(args);
-    size_t used = strlen(ps->scope);
-    int n = snprintf(ps->scope + used, sizeof ps->scope - used, "%s%s", used ? "." : "", name);
-    if (n < 0 || (size_t)n >= sizeof ps->scope - used) heed_params_fail(ps, HEED_INVALID, "%s: the name is too long", ps->scope);
+    if (dot) ps->scope[used] = '.';
+    if (n < 0 || (size_t)n >= room) heed_params_fail(ps, HEED_INVALID, "%s...: the name of a scope is longer than %zu bytes", ps->scope, sizeof ps->scope - 1);
 }
 
 void heed_params_scope_end(heed_params *ps)
 {
-    if (ps->error.code) return;
-    char *dot = strrchr(ps->scope, '.');
-    *(dot ? dot : ps->scope) = 0;
+    if (!ps->error.code && ps->depth) ps->scope[ps->outer[--ps->depth]] = 0;
 }
 
 heed_param *heed_param_new(heed_params *ps, const char *name, heed_dtype dtype, int rank, const int64_t *shape, heed_init init)
 {
     if (ps->error.code) return &ps->failed;
     char path[400];
-    snprintf(path, sizeof path, "%s%s%s", ps->scope, *ps->scope ? "." : "", name);
+    int length = snprintf(path, sizeof path, "%s%s%s", ps->scope, *ps->scope ? "." : "", name);
+    if (!*name || length < 0 || (size_t)length >= sizeof path) {
+        heed_params_fail(ps, HEED_INVALID, "%.300s%s: a parameter needs a name, of %zu bytes at most", path, *name ? "..." : "", sizeof path - 1);
+        return &ps->failed;
+    }
     size_t size = 1, bytes;
     bool fits = rank >= 0 && rank <= HEED_MAX_RANK && dtype <= HEED_F64;
     for (int i = 0; i < rank && fits; i++) fits = shape[i] >= 0 && heed_size_mul(size, (size_t)shape[i], &size);
@@ -227,7 +235,7 @@ void heed_params_summary(const heed_params *ps, FILE *out)
     fprintf(out, "%-*s  %-16s  %12s\n", width, "name", "shape", "weights");
     for (size_t i = 0; i < ps->count; i++) {
         const heed_param *p = ps->list[i];
-        char shape[128] = "[", *at = shape + 1;
+        char shape[24 * HEED_MAX_RANK] = "[", *at = shape + 1;
         for (int k = 0; k < p->rank; k++) at += snprintf(at, (size_t)(shape + sizeof shape - at), "%s%" PRId64, k ? "," : "", p->shape[k]);
         fprintf(out, "%-*s  %s]%*s  %12" PRId64 "%s\n", width, p->name, shape, (int)(15 - strlen(shape) > 15 ? 0 : 15 - strlen(shape)), "", p->size,
                 p->trainable ? "" : "  frozen");

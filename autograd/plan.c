@@ -92,21 +92,21 @@ typedef struct room { arena *work; hole *holes; size_t count, capacity, top; } r
 
 static size_t padded(size_t size) { return size ? (size + 63) & ~(size_t)63 : 64; }
 
-/* Best fit among the holes, else at the top. */
-static size_t room_take(room *m, size_t size)
+/* Best fit among the holes, else at the top; false where no memory is that large. */
+static bool room_take(room *m, size_t size, size_t *at)
 {
     size_t best = m->count;
     for (size_t i = 0; i < m->count; i++)
         if (m->holes[i].size >= size && (best == m->count || m->holes[i].size < m->holes[best].size)) best = i;
     if (best == m->count) {
-        m->top += size;
-        return m->top - size;
+        *at = m->top;
+        return heed_size_add(m->top, size, &m->top) && m->top <= SIZE_MAX / 4;
     }
-    size_t at = m->holes[best].at;
+    *at = m->holes[best].at;
     m->holes[best].at += size;
     m->holes[best].size -= size;
     if (!m->holes[best].size) memmove(m->holes + best, m->holes + best + 1, (--m->count - best) * sizeof *m->holes);
-    return at;
+    return true;
 }
 
 static bool room_give(room *m, size_t at, size_t size)
@@ -210,8 +210,9 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
         uint32_t id = q->first;
         for (int k = 0; k < q->count; k++, id = w->next[id]) {
             if (!w->outside[id] || (w->needed[id] & 2) || w->into[id] >= 0) continue;
-            if (!bytes_of(g->tape[id], &size)) return false;
-            p->place[id] = (int64_t)room_take(&m, padded(size));
+            size_t at;
+            if (!bytes_of(g->tape[id], &size) || !room_take(&m, padded(size), &at)) return false;
+            p->place[id] = (int64_t)at;
             p->buffers++;
         }
         if (q->pass) {
@@ -225,7 +226,7 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
         }
         if (shared) {
             shared = padded(shared);
-            shared_at = room_take(&m, shared);
+            if (!room_take(&m, shared, &shared_at)) return false;
             void *where = q->pass ? (void *)&st->pass->shared_base : (void *)&st->kernel->call.shared;
             if (!heed_plan_bind(p, where, 0, BIND_PLACE, (int64_t)shared_at) || !room_give(&m, shared_at, shared)) return false;
         }
@@ -240,12 +241,12 @@ static bool build_steps(planning *w, const int32_t *members_by_last_use, const i
     return true;
 }
 
-/* Longest chain of groups that wait for each other. */
+/* Longest chain of groups that wait for each other; -1 without memory. */
 static int64_t depth_of(planning *w)
 {
     int32_t *depth = arena_alloc(&w->g->work, (w->group_count + 1) * sizeof *depth);
     int32_t most = 0;
-    if (!depth) return 0;
+    if (!depth) return -1;
     for (size_t i = 0; i < w->group_count; i++) {
         const group *q = &w->groups[i];
         int32_t before = 0;
@@ -293,6 +294,7 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
             return false;
         p->place[id] = (int64_t)p->stored_bytes;
         p->stored_bytes += padded(size);
+        if (p->stored_bytes > SIZE_MAX / 4) return false;
         p->stored[p->stored_count++] = id;
         p->buffers++;
     }
@@ -306,7 +308,7 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
         }
     if (!build_steps(&w, by_group, dead)) return false;
     p->depth = depth_of(&w);
-    return true;
+    return p->depth >= 0;
 }
 
 plan *heed_plan_for(heed_graph *g, int count, heed_tensor *const *targets, bool fuse)

@@ -65,7 +65,10 @@ bool heed_shape_broadcast(heed_shaping *s)
     return true;
 }
 
-/* Number of elements and of bytes, overflow-checked. */
+enum { MOST_OPERANDS = 16 };     /* of an op in a pass: tile.c */
+static const int64_t most_bytes = (int64_t)1 << 47; /* of one tensor, half of an address space: sums of a few sizes cannot overflow */
+
+/* Number of elements, and whether they can be addressed. */
 static bool count_elements(const heed_shaping *s, int64_t *size)
 {
     int64_t n = 1, bytes;
@@ -76,7 +79,7 @@ static bool count_elements(const heed_shaping *s, int64_t *size)
         else if (__builtin_mul_overflow(n, s->shape[i], &n)) return false;
     }
     *size = zero ? 0 : n;
-    return !__builtin_mul_overflow(n, (int64_t)heed_dtype_size(s->dtype), &bytes);
+    return !__builtin_mul_overflow(n, (int64_t)heed_dtype_size(s->dtype), &bytes) && bytes <= most_bytes;
 }
 
 static bool is_row_major(int rank, const int64_t *shape, const int64_t *stride, int64_t size)
@@ -91,6 +94,10 @@ static bool is_row_major(int rank, const int64_t *shape, const int64_t *stride, 
 /* Makes the node of a shaped op whose struct, operands and attribute lie at `t`. */
 static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
 {
+    if ((unsigned)s->dtype >= HEED_DTYPES) {
+        heed_graph_fail(g, HEED_INVALID, "%s: there is no dtype %d", s->op->name, (int)s->dtype);
+        return &g->failed;
+    }
     if (s->rank > HEED_MAX_RANK || !count_elements(s, &t->size)) {
         heed_graph_fail(g, HEED_INVALID, "%s: the result would have too many elements or axes", s->op->name);
         return &g->failed;
@@ -138,6 +145,8 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
     if (g->error.code) return &g->failed;
     if (op->operands >= 0 ? count != op->operands : count < 0)
         return heed_graph_fail(g, HEED_INVALID, "%s: takes %d operands, got %d", op->name, op->operands, count);
+    if (count > MOST_OPERANDS && op->kind != HEED_KERNEL)
+        return heed_graph_fail(g, HEED_INVALID, "%s: %d operands, at most %d can be", op->name, count, MOST_OPERANDS);
     bool copies = op->kind == HEED_KERNEL && !(op->flags & HEED_ANY_STRIDE);
     size_t links = ((size_t)count * sizeof *x + 15) & ~(size_t)15, head = (sizeof(heed_tensor) + 15) & ~(size_t)15;
     char *memory = arena_alloc(&g->nodes, head + links + op->attr_size);
@@ -149,12 +158,11 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
     if (op->attr_size) memcpy(t->attr, attr, op->attr_size);
     for (int i = 0; i < count; i++) {
         heed_tensor *in = x[i];
-        if (!in || in->id >= g->count || g->tape[in->id] != in)
+        if (!heed_is_of(g, in))
             return heed_graph_fail(g, HEED_INVALID, "%s: operand %d is not of this graph since its last reset", op->name, i);
         if (copies && !(in->flags & NODE_CONTIGUOUS) &&
             !((op->flags & HEED_LAST_CONTIGUOUS) && (in->shape[in->rank - 1] <= 1 || in->stride[in->rank - 1] == 1))) {
-            if (!in->copied) in->copied = heed_contiguous(g, in);
-            in = in->copied;
+            in = heed_copied(g, in);
             if (g->error.code) return &g->failed;
         }
         t->x[i] = in;
@@ -174,7 +182,14 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
     }
     t = finish(g, t, &s);
     if ((g->eager || g->anomaly) && !g->running && !g->error.code && op->kind != HEED_VIEW) heed_run(g, 1, &t);
-    return t;
+    return g->error.code ? &g->failed : t;
+}
+
+heed_tensor *heed_copied(heed_graph *g, heed_tensor *t)
+{
+    if (t->flags & NODE_CONTIGUOUS) return t;
+    if (!t->copied) t->copied = heed_contiguous(g, t);
+    return t->copied;
 }
 
 static heed_tensor *leaf(heed_graph *g, heed_dtype dtype, int rank, const int64_t *shape)
@@ -202,12 +217,16 @@ heed_tensor *heed_input(heed_graph *g, heed_dtype dtype, int rank, const int64_t
     heed_tensor *t = leaf(g, dtype, rank, shape);
     if (g->error.code) return t;
     if (!data && t->size) return heed_graph_fail(g, HEED_INVALID, "input: no data");
+    if ((uintptr_t)data % heed_dtype_size(dtype))
+        return heed_graph_fail(g, HEED_INVALID, "input: the data of %s are not aligned to %zu bytes", heed_dtype_name(dtype), heed_dtype_size(dtype));
     t->data = (void *)(uintptr_t)(data ? data : (const void *)&t->value);
     return t;
 }
 
 heed_tensor *heed_scalar(heed_graph *g, heed_dtype dtype, double value)
 {
+    if (dtype == HEED_I32 && !(value >= INT32_MIN && value <= INT32_MAX))
+        return heed_graph_fail(g, HEED_INVALID, "scalar: %g is not an int32", value);
     heed_tensor *t = leaf(g, dtype, 0, NULL);
     if (g->error.code) return t;
     switch (dtype) {
@@ -239,15 +258,16 @@ heed_tensor *heed_use(heed_graph *g, heed_param *p)
     t->data = heed_param_data(p);
     t->param = (int32_t)i;
     t->flags |= NODE_PARAM | (heed_param_is_trainable(p) ? NODE_NEEDS_GRAD : 0);
-    g->hash = heed_mix(g->hash, i << 8 | t->flags);
+    g->hash = heed_mix(g->hash, (uint64_t)t->flags << 32 | i);
     return g->param_leaf[i] = t;
 }
 
 heed_tensor *heed_keep(heed_graph *g, heed_tensor *t)
 {
     if (g->error.code) return &g->failed;
+    if (!heed_is_of(g, t)) return heed_graph_fail(g, HEED_INVALID, "keep: the tensor is not of this graph since its last reset");
     t->root->flags |= NODE_KEEP;
-    g->hash = heed_mix(g->hash, t->root->id);
+    g->hash = heed_mix(g->hash, (uint64_t)NODE_KEEP << 32 | t->root->id);
     return t;
 }
 
