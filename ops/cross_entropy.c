@@ -182,21 +182,29 @@ const heed_op heed_op_tokens = {.name = "tokens", .kind = HEED_FOLD, .operands =
 
 /* --- public functions ------------------------------------------------------------------------------------------------------------ */
 
-/* Targets [...] as [..., 1], or NULL when they do not fit the scores [..., V]. */
-static heed_tensor *target_column(heed_graph *g, const char *name, heed_tensor *scores, heed_tensor *targets)
+/* Targets [...] as [..., 1], or NULL, and the graph has failed, when they do not fit the scores [..., V]. */
+static heed_tensor *target_column(heed_graph *g, const char *name, heed_tensor *scores, heed_tensor *targets, int32_t ignore)
 {
-    int64_t shape[HEED_MAX_RANK];
+    int64_t shape[HEED_MAX_RANK], width = heed_dim(scores, -1);
     int rank = heed_rank(targets);
+    char text[96], other[96];
     bool fits = heed_dtype_of(targets) == HEED_I32 && heed_rank(scores) == rank + 1;
     for (int i = 0; fits && i < rank; i++) fits = (shape[i] = heed_dim(targets, i)) == heed_dim(scores, i);
-    if (fits) {
-        shape[rank] = 1;
-        return heed_reshape(g, targets, rank + 1, shape);
+    if (!fits) {
+        heed_graph_fail(g, HEED_INVALID, "%s: targets are %s of shape %s for scores of %s, which want int32 without the last axis", name,
+                        heed_dtype_name(heed_dtype_of(targets)), heed_shape_text(targets, text, sizeof text),
+                        heed_shape_text(scores, other, sizeof other));
+        return NULL;
     }
-    char text[96], other[96];
-    heed_graph_fail(g, HEED_INVALID, "%s: targets are %s of shape %s for scores of %s, which want int32 without the last axis", name,
-                    heed_dtype_name(heed_dtype_of(targets)), heed_shape_text(targets, text, sizeof text), heed_shape_text(scores, other, sizeof other));
-    return NULL;
+    const int32_t *t = heed_known(targets);
+    for (int64_t i = 0; t && i < heed_size(targets); i++)
+        if (t[i] != ignore && (t[i] < 0 || t[i] >= width)) {
+            heed_graph_fail(g, HEED_INVALID, "%s: target %d at place %lld of %s is neither %d nor in 0..%lld", name, (int)t[i], (long long)i,
+                            heed_shape_text(targets, text, sizeof text), (int)ignore, (long long)width - 1);
+            return NULL;
+        }
+    shape[rank] = 1;
+    return heed_reshape(g, targets, rank + 1, shape);
 }
 
 /* Losses of tokens [..., 1] as asked for; the mean is over the tokens that count. */
@@ -219,7 +227,7 @@ heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor 
 {
     if (heed_graph_error(g)->code) return logits;
     if (!(smoothing >= 0 && smoothing <= 1)) return heed_graph_fail(g, HEED_INVALID, "cross_entropy: smoothing %g is not in 0 ... 1", smoothing);
-    heed_tensor *column = target_column(g, "cross_entropy", logits, targets), *whole = column ? heed_logsumexp(g, logits, -1) : NULL;
+    heed_tensor *column = target_column(g, "cross_entropy", logits, targets, ignore), *whole = column ? heed_logsumexp(g, logits, -1) : NULL;
     if (!column) return logits;
     entropy_attr attr = {.ignore = ignore, .smoothing = smoothing};
     heed_tensor *each = heed_apply(g, &heed_op_cross_entropy, 3, (heed_tensor *[]){logits, column, whole}, &attr);
@@ -229,7 +237,7 @@ heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor 
 heed_tensor *heed_nll(heed_graph *g, heed_tensor *log_p, heed_tensor *targets, int32_t ignore, heed_reduction reduction)
 {
     if (heed_graph_error(g)->code) return log_p;
-    heed_tensor *column = target_column(g, "nll", log_p, targets);
+    heed_tensor *column = target_column(g, "nll", log_p, targets, ignore);
     if (!column) return log_p;
     pick_attr attr = {ignore, heed_dim(log_p, -1)};
     heed_tensor *each = heed_neg(g, heed_apply(g, &heed_op_pick, 2, (heed_tensor *[]){log_p, column}, &attr));

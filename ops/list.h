@@ -19,6 +19,6 @@
     X(softmax) X(log_softmax) X(logsumexp)                       \
     X(norm) X(norm_scale) X(norm_grad) X(dropout)                \
     X(cross_entropy) X(cross_entropy_grad) X(pick) X(unpick)     \
-    X(tokens) X(stop_gradient)
+    X(tokens) X(kl_term) X(bce) X(stop_gradient)
 
 #endif

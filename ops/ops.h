@@ -205,14 +205,20 @@ heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p);
 /* HEED_MEAN and HEED_TOTAL give a scalar, HEED_EACH one number for each element or token. */
 typedef enum heed_reduction { HEED_MEAN, HEED_TOTAL, HEED_EACH } heed_reduction;
 
-/* Of scores [..., V] against int32 targets [...]: -sum_c q_c log softmax(logits)_c, where q is 1 - smoothing at the target plus smoothing / V everywhere.
- * Tokens whose target is `ignore` cost 0, get no gradient and do not count in the mean (0 when none counts); any other target outside of
- * 0 ... V-1 gives NaN. */
+/* Of scores [..., V] against int32 targets [...]: -sum_c q_c log softmax(logits)_c, where q is 1 - smoothing at the target
+ * plus smoothing / V everywhere. Tokens whose target is `ignore` cost 0, get no gradient and do not count in the mean (0 when none
+ * counts). Any other target outside of 0 ... V-1 fails the graph where it is known on recording, and gives NaN where it is not. */
 heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor *targets, int32_t ignore, double smoothing, heed_reduction reduction);
 /* -log_p at the targets, otherwise like it */
 heed_tensor *heed_nll(heed_graph *g, heed_tensor *log_p, heed_tensor *targets, int32_t ignore, heed_reduction reduction);
+/* p (log p - log_q), elementwise; 0 where p is 0. Its sum over an axis is the Kullback-Leibler divergence of distributions along it. */
+heed_tensor *heed_kl(heed_graph *g, heed_tensor *p, heed_tensor *log_q, heed_reduction reduction);
 /* (x - target)^2 */
 heed_tensor *heed_mse(heed_graph *g, heed_tensor *x, heed_tensor *target, heed_reduction reduction);
+/* -t log sigmoid(x) - (1 - t) log sigmoid(-x) */
+heed_tensor *heed_bce_with_logits(heed_graph *g, heed_tensor *logits, heed_tensor *target, heed_reduction reduction);
+/* a.b / (max(|a|, eps) max(|b|, eps)) over the last axis, which goes away */
+heed_tensor *heed_cosine_similarity(heed_graph *g, heed_tensor *a, heed_tensor *b, double eps);
 /* x, through which no gradient goes */
 heed_tensor *heed_stop_gradient(heed_graph *g, heed_tensor *x);
 

@@ -80,7 +80,7 @@ static void softmax_vjp(heed_graph *g, const heed_vjp *v)
 static void log_softmax_vjp(heed_graph *g, const heed_vjp *v)
 {
     heed_tensor *total = heed_sum(g, v->dy, HEED_LAST, true);
-    v->dx[0] = heed_sub(g, v->dy, heed_mul(g, heed_softmax(g, v->x[0], -1), total));
+    v->dx[0] = heed_sub(g, v->dy, heed_mul(g, heed_exp(g, v->y), total));
 }
 
 static void logsumexp_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_mul(g, heed_softmax(g, v->x[0], -1), v->dy); }

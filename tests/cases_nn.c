@@ -121,6 +121,21 @@ CROSS_ENTROPY_CASES(unpick, nll_grad)
 OP_CASES(tokens, {"some", cross_entropy, .x = {REAL(-3, 3, 9, 2), INDEX(2, 9)}, .n = {HEED_MEAN, 1}},
          {"large", cross_entropy, .x = {REAL(-3, 3, 301, 130), INDEX(9, 301)}, .n = {HEED_MEAN, 1}, .large = true})
 
+static heed_tensor *kl(heed_graph *g, heed_tensor *const *x, const op_case *c) { return heed_kl(g, x[0], x[1], (heed_reduction)c->n[0]); }
+OP_CASES(kl_term, {"mean", kl, .x = {REAL(0.1, 1, 3, 5), REAL(-3, 0, 3, 5)}, .n = {HEED_MEAN}},
+         {"each, broadcast", kl, .x = {REAL(0.1, 1, 4, 1, 5), REAL(-3, 0, 3, 1)}, .n = {HEED_EACH}},
+         {"empty", kl, .x = {REAL(0.1, 1, 0, 5), REAL(-3, 0, 5)}, .n = {HEED_TOTAL}},
+         {"large", kl, .x = {REAL(0.1, 1, 301, 130), REAL(-3, 0, 301, 130)}, .n = {HEED_MEAN}, .large = true})
+
+static heed_tensor *bce(heed_graph *g, heed_tensor *const *x, const op_case *c)
+{
+    return heed_bce_with_logits(g, x[0], x[1], (heed_reduction)c->n[0]);
+}
+OP_CASES(bce, {"mean", bce, .x = {REAL(-4, 4, 3, 5), REAL(0, 1, 3, 5)}, .n = {HEED_MEAN}},
+         {"each, broadcast", bce, .x = {REAL(-4, 4, 3, 5), REAL(0, 1, 5)}, .n = {HEED_EACH}},
+         {"empty", bce, .x = {REAL(-4, 4, 0, 5), REAL(0, 1, 5)}, .n = {HEED_TOTAL}},
+         {"large", bce, .x = {REAL(-4, 4, 301, 130), REAL(0, 1, 301, 130)}, .n = {HEED_MEAN}, .large = true})
+
 /* A gradient that is zero where values change is no case for differences: tests/test_nn.c has it. */
 static heed_tensor *stopped(heed_graph *g, heed_tensor *const *x, const op_case *c)
 {

@@ -258,7 +258,7 @@ static void cross_entropies(void)
     enum { R = 6, V = 23 };
     const double *x = numbers(R * V, 10), smoothing = 0.1;
     const int32_t targets[R] = {3, -100, 22, 0, 7, -100};
-    heed_tensor *t = input(x, SHAPE(R, V)), *k = heed_input(g, HEED_I32, SHAPE(R), targets), *flat;
+    heed_tensor *t = input(x, SHAPE(R, V)), *k = heed_input(g, HEED_I32, SHAPE(R), targets);
     heed_tensor *each = heed_cross_entropy(g, t, k, -100, smoothing, HEED_EACH), *mean = heed_cross_entropy(g, t, k, -100, smoothing, HEED_MEAN);
     heed_tensor *nll = heed_nll(g, heed_log_softmax(g, t, -1), k, -100, HEED_EACH), *plain = heed_cross_entropy(g, t, k, -100, 0, HEED_EACH);
     const double *got = heed_data(g, each), *a = heed_data(g, nll), *b = heed_data(g, plain);
@@ -274,18 +274,23 @@ static void cross_entropies(void)
     }
     CU_ASSERT(near(heed_item(g, mean), total / 4, 1e-13));
     CU_ASSERT(near(heed_item(g, heed_cross_entropy(g, t, k, -100, smoothing, HEED_TOTAL)), total, 1e-13));
-    /* a target that is no class is not passed over in silence, whatever is ignored */
-    CU_ASSERT(isnan(heed_item(g, heed_cross_entropy(g, t, k, -1, smoothing, HEED_TOTAL))));
-    CU_ASSERT(isnan(heed_item(g, heed_nll(g, t, k, -1, HEED_MEAN))));
-    heed_tensor *none = heed_input(g, HEED_I32, SHAPE(2), targets + 4);
+    /* a target that is no class, and computed too late to be refused, is not passed over in silence */
+    heed_tensor *names = input((const double[]){3, -100, 22, 0, 7, -100}, SHAPE(R)), *late = heed_cast(g, names, HEED_I32), *dx;
+    CU_ASSERT(isnan(heed_item(g, heed_cross_entropy(g, t, late, -1, smoothing, HEED_TOTAL))));
+    late = heed_cast(g, names, HEED_I32);
+    CU_ASSERT(isnan(heed_item(g, heed_nll(g, t, late, -1, HEED_MEAN))));
+    late = heed_cast(g, names, HEED_I32);
+    heed_grad(g, heed_cross_entropy(g, t, late, -1, 0, HEED_TOTAL), NULL, 1, &t, &dx);
+    CU_ASSERT(isnan(((const double *)heed_data(g, dx))[V]));
     CU_ASSERT(heed_item(g, heed_cross_entropy(g, input(x, SHAPE(1, V)), heed_input(g, HEED_I32, SHAPE(1), targets + 1), -100, 0, HEED_MEAN)) == 0);
-    heed_cross_entropy(g, t, none, -100, 0, HEED_MEAN);
+    heed_cross_entropy(g, t, heed_input(g, HEED_I32, SHAPE(2), targets + 3), -100, 0, HEED_MEAN);
     CU_ASSERT(fails_with("cross_entropy: targets are int32 of shape [2] for scores of [6,23], which want int32 without the last axis"));
-    flat = input(x, SHAPE(R));
-    heed_nll(g, input(x, SHAPE(R, V)), flat, -100, HEED_MEAN);
+    heed_nll(g, input(x, SHAPE(R, V)), input(x, SHAPE(R)), -100, HEED_MEAN);
     CU_ASSERT(fails_with("nll: targets are float64 of shape [6]"));
     heed_cross_entropy(g, input(x, SHAPE(R, V)), heed_input(g, HEED_I32, SHAPE(R), targets), -100, 2, HEED_MEAN);
     CU_ASSERT(fails_with("cross_entropy: smoothing 2 is not in 0 ... 1"));
+    heed_cross_entropy(g, input(x, SHAPE(R, V)), heed_input(g, HEED_I32, SHAPE(R), targets), -1, 0, HEED_MEAN);
+    CU_ASSERT(fails_with("cross_entropy: target -100 at place 1 of [6] is neither -1 nor in 0..22"));
     end();
 }
 
@@ -296,6 +301,16 @@ static void other_losses(void)
     heed_tensor *a = input(x, SHAPE(2, 2)), *b = input(y, SHAPE(2, 2));
     CU_ASSERT(near(heed_item(g, heed_mse(g, a, b, HEED_MEAN)), 17.0 / 4, 1e-15));
     CU_ASSERT(near(heed_item(g, heed_mse(g, a, b, HEED_TOTAL)), 17, 1e-15));
+    const double p[] = {0, 0.25, 0.75, 0}, kl = 0.25 * (log(0.25) - 2) + 0.75 * (log(0.75) - 3);
+    CU_ASSERT(near(heed_item(g, heed_kl(g, input(p, SHAPE(2, 2)), a, HEED_TOTAL)), kl, 1e-15));
+    double bce = 0;
+    const double *cosine = heed_data(g, heed_cosine_similarity(g, a, b, 1e-8));
+    CU_ASSERT(near(cosine[0], 1 / sqrt(5), 1e-15) && near(cosine[1], 19 / sqrt(25 * 26), 1e-15));
+    CU_ASSERT(heed_item(g, heed_cosine_similarity(g, input(p, SHAPE(1)), input(y, SHAPE(1)), 1e-8)) == 0);
+    for (int i = 0; i < 4; i++) bce += log(1 + exp(x[i])) - x[i] * p[i];
+    CU_ASSERT(near(heed_item(g, heed_bce_with_logits(g, a, input(p, SHAPE(2, 2)), HEED_MEAN)), bce / 4, 1e-15));
+    heed_tensor *far = input((const double[]){800, -800}, SHAPE(2));
+    CU_ASSERT(heed_item(g, heed_bce_with_logits(g, far, input(y, SHAPE(2)), HEED_TOTAL)) == 0);
     heed_tensor *dx;
     heed_grad(g, heed_mul(g, a, heed_stop_gradient(g, a)), NULL, 1, &a, &dx);
     CU_ASSERT(!memcmp(heed_data(g, dx), x, sizeof x));
