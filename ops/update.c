@@ -4,8 +4,8 @@
 #define FMA(a, b, c) _Generic((a), vf: vf_fma, vd: vd_fma)(a, b, c)
 #define SQRT(a) _Generic((a), vf: vf_sqrt, vd: vd_sqrt)(a)
 
-/* The sweep of a rule over n weights of one dtype. The rule itself is a body over vectors: it changes w and the states s[] by the gradient g
- * and the numbers c[]. The last vector is filled up with zeros. */
+/* The sweep of a rule over n weights of one dtype. The rule itself is a body over vectors: it changes w and the states s[] by the
+ * gradient g and the numbers c[]. The last vector is filled up with zeros. */
 #define SWEEP(name, states, T, V, N, suffix)                                                                        \
     HEED_ISA_DECLARE(heed_update_fn, name##_##suffix);                                                              \
     void HEED_ISA_FN(name##_##suffix)(int64_t n, void *weights, const void *gradient, void *const *state, const heed_update *u) \
@@ -42,22 +42,22 @@
 RULE(sgd, 0,
      *w -= c[0] * g;)
 
-/* c = {lr, mu, 1 or for Nesterov mu, 0 or for Nesterov 1}       b = mu b + g      w -= lr (c2 b + c3 g) */
+/* c = {lr, mu, 1 or for Nesterov mu, 0 or for Nesterov 1}      b = mu b + g      w -= lr (c2 b + c3 g) */
 RULE(momentum, 1,
      s[0] = FMA(c[1], s[0], g);
      *w -= c[0] * FMA(c[2], s[0], c[3] * g);)
 
-/* c = {lr, eps}                                                 sum += g^2        w -= lr g / (sqrt(sum) + eps) */
+/* c = {lr, eps}      sum += g^2      w -= lr g / (sqrt(sum) + eps) */
 RULE(adagrad, 1,
      s[0] = FMA(g, g, s[0]);
      *w -= c[0] * g / (SQRT(s[0]) + c[1]);)
 
-/* c = {lr, eps, alpha, 1 - alpha}                               v = alpha v + (1 - alpha) g^2        w -= lr g / (sqrt(v) + eps) */
+/* c = {lr, eps, alpha, 1 - alpha}      v = alpha v + (1 - alpha) g^2      w -= lr g / (sqrt(v) + eps) */
 RULE(rmsprop, 1,
      s[0] = FMA(c[3] * g, g, c[2] * s[0]);
      *w -= c[0] * g / (SQRT(s[0]) + c[1]);)
 
-/* c = {lr, eps, alpha, 1 - alpha, mu}                           b = mu b + g / (sqrt(v) + eps)       w -= lr b */
+/* c = {lr, eps, alpha, 1 - alpha, mu}      v likewise      b = mu b + g / (sqrt(v) + eps)      w -= lr b */
 RULE(rmsprop_momentum, 2,
      s[0] = FMA(c[3] * g, g, c[2] * s[0]);
      s[1] = FMA(c[4], s[1], g / (SQRT(s[0]) + c[1]));
@@ -70,7 +70,7 @@ RULE(adam, 2,
      s[1] = FMA(c[4] * g, g, c[3] * s[1]);
      *w = c[6] * *w - c[0] * s[0] / FMA(SQRT(s[1]), c[5], c[1]);)
 
-/* c = {share}                                                   w += share (g - w): for running averages, which take the place of w */
+/* c = {share}      w += share (g - w): for running averages, which take the place of w */
 RULE(towards, 0,
      *w = FMA(c[0], g - *w, *w);)
 

@@ -1,4 +1,4 @@
-/* Kernels that change parameters in place, for the optimizers: one sweep over weights, gradients and whatever is kept for each weight. */
+/* Kernels that change parameters in place, for the optimizers: one sweep over weights, gradients and what is kept for each. */
 #ifndef HEED_UPDATE_H
 #define HEED_UPDATE_H
 
@@ -22,8 +22,8 @@ typedef struct heed_update_rule {
     heed_update_fn *run[2][HEED_ISA_COUNT];    /* float32, float64 */
 } heed_update_rule;
 
-extern const heed_update_rule heed_update_sgd, heed_update_momentum, heed_update_adagrad, heed_update_rmsprop, heed_update_rmsprop_momentum,
-    heed_update_adam, heed_update_towards;
+extern const heed_update_rule heed_update_sgd, heed_update_momentum, heed_update_adagrad, heed_update_rmsprop,
+    heed_update_rmsprop_momentum, heed_update_adam, heed_update_towards;
 extern heed_square_sum_fn *const heed_square_sum[2][HEED_ISA_COUNT];
 
 #endif

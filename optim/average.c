@@ -9,7 +9,7 @@
 
 enum { PIECE = 1 << 15 };
 
-/* --- exponential moving average ---------------------------------------------------------------------------------------------- */
+/* --- exponential moving average --------------------------------------------------------------------------------------------- */
 
 struct heed_ema {
     heed_error error;
@@ -65,7 +65,7 @@ void *heed_ema_restore(heed_ema *a, const heed_param *p)
     return a->error.code ? NULL : a->data[i];
 }
 
-/* One parameter, piece by piece; the average takes the place of the weight in ops/update.h, the parameter that of the gradient. */
+/* One parameter, piece by piece. To the kernel the average is the weight and the parameter the gradient. */
 typedef struct sweep { heed_ema *a; heed_param *p; } sweep;
 
 static void update_piece(void *context, int64_t i)
@@ -74,15 +74,18 @@ static void update_piece(void *context, int64_t i)
     int64_t from = i * PIECE, size = heed_param_size(s->p) - from;
     heed_dtype dtype = heed_param_dtype(s->p);
     size_t skip = (size_t)from * heed_dtype_size(dtype);
-    heed_update_towards.run[dtype == HEED_F64][heed_isa_now()](size < PIECE ? size : PIECE, (char *)heed_ema_data(s->a, s->p) + skip,
-                                                               (char *)heed_param_data(s->p) + skip, NULL, &s->a->update);
+    char *average = heed_ema_data(s->a, s->p), *value = heed_param_data(s->p);
+    heed_update_fn *run = heed_update_towards.run[dtype == HEED_F64][heed_isa_now()];
+    run(size < PIECE ? size : PIECE, average + skip, value + skip, NULL, &s->a->update);
 }
 
 heed_code heed_ema_update(heed_ema *a, double decay, int threads)
 {
     if (a->error.code) return a->error.code;
-    if (a->swapped) return heed_fail(&a->error, HEED_STATE, "average: it cannot be updated while it is swapped with the parameters");
-    if (!(decay >= 0 && decay <= 1)) return heed_fail(&a->error, HEED_INVALID, "average: a decay of %g is not between 0 and 1", decay);
+    if (a->swapped)
+        return heed_fail(&a->error, HEED_STATE, "average: it cannot be updated while it is swapped with the parameters");
+    if (!(decay >= 0 && decay <= 1))
+        return heed_fail(&a->error, HEED_INVALID, "average: a decay of %g is not between 0 and 1", decay);
     for (int i = 0; i < heed_params_count(a->params); i++)
         if (!heed_ema_restore(a, heed_params_at(a->params, i))) return a->error.code;
     a->update = (heed_update){.scale = 1, .limit = HUGE_VAL, .c = {1 - decay}};
@@ -97,9 +100,11 @@ heed_code heed_ema_swap(heed_ema *a)
 {
     if (a->error.code) return a->error.code;
     int count = heed_params_count(a->params);
-    for (int i = 0; i < count; i++)
-        if (!heed_ema_data(a, heed_params_at(a->params, i)))
-            return heed_fail(&a->error, HEED_STATE, "average: there is none of %s to swap with", heed_param_name(heed_params_at(a->params, i)));
+    for (int i = 0; i < count; i++) {
+        const heed_param *p = heed_params_at(a->params, i);
+        if (!heed_ema_data(a, p))
+            return heed_fail(&a->error, HEED_STATE, "average: there is none of %s to swap with", heed_param_name(p));
+    }
     for (int i = 0; i < count; i++) {
         heed_param *p = heed_params_at(a->params, i);
         char *x = heed_param_data(p), *y = a->data[i], buffer[4096];
@@ -114,7 +119,7 @@ heed_code heed_ema_swap(heed_ema *a)
     return HEED_OK;
 }
 
-/* --- mean ------------------------------------------------------------------------------------------------------------------------ */
+/* --- mean ------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct sum { char *name; double *value; int64_t size; } sum;
 
@@ -168,13 +173,15 @@ static heed_code check(heed_mean *m, const heed_params *ps)
     if (m->error.code) return m->error.code;
     if (e->code) return heed_fail(&m->error, HEED_STATE, "mean: the parameters have failed: %s", e->message);
     if (m->added && (size_t)heed_params_count(ps) != m->count)
-        return heed_fail(&m->error, HEED_INVALID, "mean: there are %d parameters, before there were %zu", heed_params_count(ps), m->count);
+        return heed_fail(&m->error, HEED_INVALID, "mean: there are %d parameters, before there were %zu", heed_params_count(ps),
+                         m->count);
     for (size_t i = 0; m->added && i < m->count; i++) {
-        const heed_param *p = heed_params_find(ps, m->sums[i].name);
-        if (!p) return heed_fail(&m->error, HEED_INVALID, "mean: there is no parameter %s, before there was one", m->sums[i].name);
-        if (heed_param_size(p) != m->sums[i].size)
-            return heed_fail(&m->error, HEED_INVALID, "mean: parameter %s has %" PRId64 " weights, before it had %" PRId64, m->sums[i].name,
-                             heed_param_size(p), m->sums[i].size);
+        const sum *s = &m->sums[i];
+        const heed_param *p = heed_params_find(ps, s->name);
+        if (!p) return heed_fail(&m->error, HEED_INVALID, "mean: there is no parameter %s, before there was one", s->name);
+        if (heed_param_size(p) != s->size)
+            return heed_fail(&m->error, HEED_INVALID, "mean: parameter %s has %" PRId64 " weights, before it had %" PRId64,
+                             s->name, heed_param_size(p), s->size);
     }
     return HEED_OK;
 }
@@ -186,7 +193,8 @@ heed_code heed_mean_add(heed_mean *m, const heed_params *ps)
         sum *s = &m->sums[i];
         heed_param *p = heed_params_find(ps, s->name);
         const void *x = heed_param_data(p);
-        for (int64_t k = 0; k < s->size; k++) s->value[k] += heed_param_dtype(p) == HEED_F32 ? (double)((const float *)x)[k] : ((const double *)x)[k];
+        for (int64_t k = 0; k < s->size; k++)
+            s->value[k] += heed_param_dtype(p) == HEED_F32 ? (double)((const float *)x)[k] : ((const double *)x)[k];
     }
     m->added++;
     return HEED_OK;

@@ -13,10 +13,10 @@ heed_ema *heed_ema_new(heed_params *ps); /* never NULL; the store has to live lo
 void heed_ema_free(heed_ema *a);         /* leaves the parameters as they are, swapped or not */
 const heed_error *heed_ema_error(const heed_ema *a);
 
-/* After a step, for every parameter:  average = decay * average + (1 - decay) * parameter.  It begins as a copy of the parameter. `threads` as in
- * heed_graph_threads; the bits do not depend on it. Refused while swapped. */
+/* After a step, for every parameter:  average = decay * average + (1 - decay) * parameter.  It begins as a copy of the parameter.
+ * `threads` as in heed_graph_threads; the bits do not depend on it. Refused while swapped. */
 heed_code heed_ema_update(heed_ema *a, double decay, int threads);
-/* Exchanges averages and parameters: once to evaluate with the averages, once more to train on. An error before the first update. */
+/* Exchanges averages and parameters: once to evaluate by the averages, once more to train on. Refused before the first update. */
 heed_code heed_ema_swap(heed_ema *a);
 bool heed_ema_is_swapped(const heed_ema *a);
 /* The average of a parameter, in its dtype and shape (the parameter itself while swapped); NULL when there is none yet. */
@@ -24,15 +24,15 @@ void *heed_ema_data(const heed_ema *a, const heed_param *p);
 /* The same, made where it is not there yet, to be filled from a checkpoint; NULL on an error. */
 void *heed_ema_restore(heed_ema *a, const heed_param *p);
 
-/* --- mean of several sets of parameters --------------------------------------------------------------------------------------- */
+/* --- mean of several sets of parameters ------------------------------------------------------------------------------------- */
 
 typedef struct heed_mean heed_mean;
 
 heed_mean *heed_mean_new(void); /* never NULL */
 void heed_mean_free(heed_mean *m);
 const heed_error *heed_mean_error(const heed_mean *m);
-/* Adds all parameters of a store, by name, into sums of doubles. The first store decides the names and sizes, the others must have the
- * same; one store may be loaded from a file and added again and again. */
+/* Adds all parameters of a store, by name, into sums of doubles. The first store decides the names and sizes, the others must
+ * have the same; one store may be loaded from a file and added again and again. */
 heed_code heed_mean_add(heed_mean *m, const heed_params *ps);
 int64_t heed_mean_count(const heed_mean *m); /* how many were added */
 /* Writes the mean into a store of the same names and sizes. Nothing is written when it has others. */

@@ -1,10 +1,11 @@
-/* A step: what is to be done is listed first (nothing changes when memory is refused), the norm is measured if asked for, then every piece
- * of every parameter is updated in one sweep. */
+/* A step: what is to be done is listed first (nothing changes when memory is refused), the norm is measured if asked for, then
+ * every piece of every parameter is updated in one sweep. */
 #include "optim/optimizer.h"
 #include "autograd/memory.h"
 #include "autograd/parallel.h"
 #include "optim/rules.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -35,7 +36,10 @@ struct heed_optimizer {
     bool immortal;
 };
 
-/* --- life ---------------------------------------------------------------------------------------------------------------------- */
+/* The first error sticks. */
+#define fail(o, code, ...) heed_fail(&(o)->error, code, "optimizer: " __VA_ARGS__)
+
+/* --- life ------------------------------------------------------------------------------------------------------------------- */
 
 heed_optimizer *heed_optimizer_new(heed_params *ps, const char *name)
 {
@@ -47,7 +51,7 @@ heed_optimizer *heed_optimizer_new(heed_params *ps, const char *name)
         if (!strcmp(name, heed_rules[i].name)) o->rule = &heed_rules[i];
     if (!o->rule) {
         o->rule = heed_rules;
-        heed_fail(&o->error, HEED_INVALID, "optimizer: there is no rule \"%.60s\"; there are sgd, adagrad, rmsprop, adam and adamw", name);
+        fail(o, HEED_INVALID, "there is no rule \"%.60s\"; there are sgd, adagrad, rmsprop, adam and adamw", name);
     }
     memcpy(o->value, o->rule->initial, sizeof o->value);
     return o;
@@ -72,7 +76,7 @@ void heed_optimizer_clear(heed_optimizer *o)
     if (!o->immortal) o->error = (heed_error){HEED_OK, ""};
 }
 
-/* --- settings -------------------------------------------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------------------------------------- */
 
 static bool has_setting(const rule *r, int i) { return i <= WEIGHT_DECAY || r->settings >> i & 1; }
 static bool for_all_only(int i) { return i == GRADIENT_SCALE || i == CLIP_NORM || i == CLIP_VALUE; }
@@ -88,11 +92,11 @@ static int setting_of(const rule *r, const char *name)
 static int checked_setting(heed_optimizer *o, const char *name, double value)
 {
     int i = setting_of(o->rule, name);
-    if (i < 0) heed_fail(&o->error, HEED_INVALID, "optimizer: %s has no setting \"%.60s\"", o->rule->name, name);
+    if (i < 0) fail(o, HEED_INVALID, "%s has no setting \"%.60s\"", o->rule->name, name);
     else if (!(value >= 0) || value >= heed_settings[i].below) {
         double below = heed_settings[i].below;
-        if (below < HUGE_VAL) heed_fail(&o->error, HEED_INVALID, "optimizer: %s is %g, it has to be at least 0 and below %g", name, value, below);
-        else heed_fail(&o->error, HEED_INVALID, "optimizer: %s is %g, it has to be a number from 0 on", name, value);
+        if (below < HUGE_VAL) fail(o, HEED_INVALID, "%s is %g, it has to be at least 0 and below %g", name, value, below);
+        else fail(o, HEED_INVALID, "%s is %g, it has to be a number from 0 on", name, value);
         return -1;
     }
     return i;
@@ -111,7 +115,7 @@ heed_code heed_optimizer_set_for(heed_optimizer *o, const char *pattern, const c
     if (o->error.code) return o->error.code;
     int i = checked_setting(o, name, value);
     if (i < 0) return o->error.code;
-    if (for_all_only(i)) return heed_fail(&o->error, HEED_INVALID, "optimizer: %s cannot be set for \"%.200s\" alone, only for all", name, pattern);
+    if (for_all_only(i)) return fail(o, HEED_INVALID, "%s cannot be set for \"%.200s\" alone, only for all", name, pattern);
     for (size_t k = 0; k < o->set_count; k++)
         if (o->sets[k].setting == i && !strcmp(o->sets[k].pattern, pattern)) {
             o->sets[k].value = value;
@@ -120,7 +124,7 @@ heed_code heed_optimizer_set_for(heed_optimizer *o, const char *pattern, const c
     char *copy = heed_strdup(pattern);
     if (!copy || !heed_grow((void **)&o->sets, &o->set_capacity, o->set_count + 1, sizeof *o->sets)) {
         heed_free(copy);
-        return heed_fail(&o->error, HEED_NO_MEMORY, "optimizer: no memory for settings");
+        return fail(o, HEED_NO_MEMORY, "no memory for settings");
     }
     o->sets[o->set_count++] = (set_for){copy, i, value};
     o->resolved = 0;
@@ -145,7 +149,7 @@ const char *heed_optimizer_setting_at(const heed_optimizer *o, int i)
     return NULL;
 }
 
-bool heed_optimizer_set_at(const heed_optimizer *o, int i, const char **pattern, const char **name, double *value)
+bool heed_optimizer_pattern_at(const heed_optimizer *o, int i, const char **pattern, const char **name, double *value)
 {
     if (i < 0 || (size_t)i >= o->set_count) return false;
     *pattern = o->sets[i].pattern;
@@ -154,7 +158,7 @@ bool heed_optimizer_set_at(const heed_optimizer *o, int i, const char **pattern,
     return true;
 }
 
-/* --- state ------------------------------------------------------------------------------------------------------------------------ */
+/* --- state ------------------------------------------------------------------------------------------------------------------ */
 
 /* A slot for every parameter there is. */
 static bool make_slots(heed_optimizer *o)
@@ -187,8 +191,8 @@ static bool array_at(const heed_optimizer *o, size_t i, int k, heed_optimizer_ar
         *a = (heed_optimizer_array){p, "step", HEED_F64, 0, heed_param_shape(p), 1, &s->step, 0};
     } else {
         if (!s->state[k]) return false;
-        *a = (heed_optimizer_array){p, o->rule->widest->state[k], heed_param_dtype(p), heed_param_rank(p), heed_param_shape(p), heed_param_size(p),
-                                    s->state[k], 0};
+        *a = (heed_optimizer_array){p, o->rule->widest->state[k], heed_param_dtype(p), heed_param_rank(p), heed_param_shape(p),
+                                    heed_param_size(p), s->state[k], 0};
     }
     return true;
 }
@@ -209,16 +213,16 @@ bool heed_optimizer_restore(heed_optimizer *o, heed_param *p, const char *name, 
     if (o->error.code) return false;
     int i = heed_param_index(p), k = 0;
     if (i < 0 || heed_params_at(o->params, i) != p) {
-        heed_fail(&o->error, HEED_INVALID, "optimizer: parameter %s is not of its store", heed_param_name(p));
+        fail(o, HEED_INVALID, "parameter %s is not of its store", heed_param_name(p));
         return false;
     }
     while (k < STEP && !(o->rule->widest->state[k] && !strcmp(name, o->rule->widest->state[k]))) k++;
     if (k == STEP && !(o->rule->counts && !strcmp(name, "step"))) {
-        heed_fail(&o->error, HEED_INVALID, "optimizer: %s keeps no \"%.60s\" for a parameter", o->rule->name, name);
+        fail(o, HEED_INVALID, "%s keeps no \"%.60s\" for a parameter", o->rule->name, name);
         return false;
     }
     if (!make_slots(o) || (k < STEP && !make_state(p, &o->slots[i].state[k]))) {
-        heed_fail(&o->error, HEED_NO_MEMORY, "optimizer: no memory for %s of %s", name, heed_param_name(p));
+        fail(o, HEED_NO_MEMORY, "no memory for %s of %s", name, heed_param_name(p));
         return false;
     }
     if (k == STEP) *a = (heed_optimizer_array){p, "step", HEED_F64, 0, heed_param_shape(p), 1, &o->slots[i].step, 0};
@@ -231,11 +235,11 @@ int64_t heed_optimizer_steps(const heed_optimizer *o) { return o->steps; }
 void heed_optimizer_set_steps(heed_optimizer *o, int64_t steps)
 {
     if (o->error.code) return;
-    if (steps < 0) heed_fail(&o->error, HEED_INVALID, "optimizer: it cannot have made %lld steps", (long long)steps);
+    if (steps < 0) fail(o, HEED_INVALID, "it cannot have made %" PRId64 " steps", steps);
     else o->steps = steps;
 }
 
-/* --- a step ------------------------------------------------------------------------------------------------------------------------ */
+/* --- a step ----------------------------------------------------------------------------------------------------------------- */
 
 /* Lists the pieces of all parameters that take part, with their numbers; false without memory. */
 static bool prepare(heed_optimizer *o, int64_t *total)
@@ -278,19 +282,20 @@ static void update_piece(void *context, int64_t i)
 {
     const piece *q = &((heed_optimizer *)context)->pieces[i];
     heed_dtype dtype = heed_param_dtype(q->param);
+    void *w = at(dtype, heed_param_data(q->param), q->from), *g = at(dtype, heed_param_grad(q->param), q->from);
     void *state[HEED_UPDATE_STATES] = {NULL};
     for (int k = 0; k < HEED_UPDATE_STATES && q->slot->state[k]; k++) state[k] = at(dtype, q->slot->state[k], q->from);
-    q->slot->run(q->size, at(dtype, heed_param_data(q->param), q->from), at(dtype, heed_param_grad(q->param), q->from), state, &q->slot->update);
+    q->slot->run(q->size, w, g, state, &q->slot->update);
 }
 
 heed_code heed_optimizer_step(heed_optimizer *o, const heed_graph *g)
 {
     if (o->error.code) return o->error.code;
     const heed_error *graph = heed_graph_error(g), *store = heed_params_error(o->params);
-    if (graph->code) return heed_fail(&o->error, HEED_STATE, "optimizer: no step is made, for the graph has failed: %s", graph->message);
-    if (store->code) return heed_fail(&o->error, HEED_STATE, "optimizer: no step is made, for the parameters have failed: %s", store->message);
+    if (graph->code) return fail(o, HEED_STATE, "no step is made, for the graph has failed: %s", graph->message);
+    if (store->code) return fail(o, HEED_STATE, "no step is made, for the parameters have failed: %s", store->message);
     int64_t total;
-    if (!prepare(o, &total)) return heed_fail(&o->error, HEED_NO_MEMORY, "optimizer: no memory for what %s keeps for each parameter", o->rule->name);
+    if (!prepare(o, &total)) return fail(o, HEED_NO_MEMORY, "no memory for what %s keeps for each parameter", o->rule->name);
     int threads = total < SERIAL_SIZE ? 1 : heed_graph_threads_now(g);
 
     double limit = o->value[CLIP_NORM], squares = 0;
@@ -300,7 +305,7 @@ heed_code heed_optimizer_step(heed_optimizer *o, const heed_graph *g)
         for (size_t i = 0; i < o->piece_count; i++) squares += o->pieces[i].squares;
         o->norm = sqrt(squares) * o->value[GRADIENT_SCALE];
         if (!isfinite(o->norm))
-            return heed_fail(&o->error, HEED_STATE, "optimizer: step %lld is not made, for the norm of the gradients is %g", (long long)o->steps + 1, o->norm);
+            return fail(o, HEED_STATE, "step %" PRId64 " is not made, for the gradients' norm is %g", o->steps + 1, o->norm);
         double factor = limit / (o->norm + 1e-6);
         for (size_t i = 0; factor < 1 && i < o->slot_count; i++) o->slots[i].update.scale *= factor;
     }

@@ -32,11 +32,11 @@
  *   lr_factor 1         lr is multiplied by it: for some parameters, by name
  *   frozen 0            1: passed over, likewise
  *   gradient_scale 1    gradients are multiplied by it first: 1 / n for the mean of n micro-batches
- *   clip_norm 0         above 0: all gradients are multiplied by min(1, clip_norm / (norm + 1e-6)), norm being the Euclidean norm of all
- *                       of them together (Pascanu et al. 2013); INFINITY only measures it
+ *   clip_norm 0         above 0: all gradients are multiplied by min(1, clip_norm / (norm + 1e-6)), norm being the Euclidean norm
+ *                       of all of them together (Pascanu et al. 2013); INFINITY only measures it
  *   clip_value 0        above 0: then every gradient is held within +-clip_value
  *
- * The step has a fixed split and fixed order of sums: its bits do not depend on the number of threads. Errors stick to the optimizer.
+ * A step has a fixed split and order of sums: its bits do not depend on the number of threads. Errors stick to the optimizer.
  */
 #ifndef HEED_OPTIMIZER_H
 #define HEED_OPTIMIZER_H
@@ -53,38 +53,38 @@ const heed_error *heed_optimizer_error(const heed_optimizer *o);
 /* Forgets the error, for a program that goes on after a refused step. Not that of an optimizer that could not be made. */
 void heed_optimizer_clear(heed_optimizer *o);
 
-/* --- settings ---------------------------------------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------------------------------------- */
 
 heed_code heed_optimizer_set(heed_optimizer *o, const char *setting, double value);
-/* For the parameters whose name matches: any setting but gradient_scale and the clips. Where several match, the pattern that was set
- * last for the first time wins. */
+/* For the parameters whose name matches: any setting but gradient_scale and the clips. Where several patterns match, the one that
+ * was added last wins; setting it again leaves it in its place. */
 heed_code heed_optimizer_set_for(heed_optimizer *o, const char *pattern, const char *setting, double value);
 /* What holds for all, or with `p` for one parameter; NaN where the rule has no such setting. */
 double heed_optimizer_get(const heed_optimizer *o, const char *setting, const heed_param *p);
 
-/* As lists, for a checkpoint: the rule, the names of its settings (NULL after the last), and what was set by pattern, in order. */
+/* For a checkpoint: the rule, the names of its settings (NULL after the last), and what was set by pattern, in order. */
 const char *heed_optimizer_rule(const heed_optimizer *o);
 const char *heed_optimizer_setting_at(const heed_optimizer *o, int i);
-bool heed_optimizer_set_at(const heed_optimizer *o, int i, const char **pattern, const char **setting, double *value);
+bool heed_optimizer_pattern_at(const heed_optimizer *o, int i, const char **pattern, const char **setting, double *value);
 
-/* --- a step ------------------------------------------------------------------------------------------------------------------ */
+/* --- a step ----------------------------------------------------------------------------------------------------------------- */
 
-/* Changes every trainable parameter that has a gradient and is not frozen; marks the gradients of the whole store as zero. A
- * parameter without a gradient since then is passed over, as PyTorch does with None: no decay, no momentum, no count. Uses as many threads as
- * the graph. Refused, with nothing changed, when the graph or the store has failed, when the norm is asked for and not finite,
- * and when memory is refused. */
+/* Changes every trainable parameter that has a gradient and is not frozen, then marks the gradients of the whole store as zero. A
+ * parameter to which none was added since is passed over, as PyTorch does with None: no decay, no momentum, no count. Uses as
+ * many threads as the graph. Refused, with parameters, state and gradients as they were, when the graph or the store has failed,
+ * when the norm is asked for and not finite, and when memory is refused. */
 heed_code heed_optimizer_step(heed_optimizer *o, const heed_graph *g);
 /* The norm that the last step measured, before clipping; also where it refused for it. 0 where clip_norm is 0. */
 double heed_optimizer_norm(const heed_optimizer *o);
 
-/* --- state -------------------------------------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------------------------------------ */
 
 /* Steps so far. Nothing is computed from it: the count that adam corrects by is kept for each parameter. */
 int64_t heed_optimizer_steps(const heed_optimizer *o);
 void heed_optimizer_set_steps(heed_optimizer *o, int64_t steps);
 
-/* An array kept for a parameter: "momentum", "sum", "v", "m" in the parameter's dtype and shape; "step", float64 of rank 0 (adam, adamw).
- * It is made at the parameter's first step. With these, the settings and the parameters, the next steps have the same bits. */
+/* An array kept for a parameter: "momentum", "sum", "v", "m" in the parameter's dtype and shape; "step" (adam, adamw), float64 of
+ * rank 0. Made at the parameter's first step. With these, the settings and the parameters, the next steps have the same bits. */
 typedef struct heed_optimizer_array {
     heed_param *param;
     const char *name;

@@ -3,11 +3,12 @@
 
 #include <math.h>
 
-#define ANY HUGE_VAL
+#define ANY HUGE_VAL /* finite; NAN below: infinity too */
 const setting heed_settings[SETTINGS] = {
-    [LR] = {"lr", ANY}, [LR_FACTOR] = {"lr_factor", ANY}, [FROZEN] = {"frozen", 2}, [GRADIENT_SCALE] = {"gradient_scale", ANY},
-    [CLIP_NORM] = {"clip_norm", NAN}, [CLIP_VALUE] = {"clip_value", NAN}, [WEIGHT_DECAY] = {"weight_decay", ANY}, [MOMENTUM] = {"momentum", ANY},
-    [NESTEROV] = {"nesterov", 2}, [ALPHA] = {"alpha", 1}, [BETA1] = {"beta1", 1}, [BETA2] = {"beta2", 1}, [EPS] = {"eps", ANY},
+    [LR] = {"lr", ANY}, [LR_FACTOR] = {"lr_factor", ANY}, [FROZEN] = {"frozen", 2}, [WEIGHT_DECAY] = {"weight_decay", ANY},
+    [GRADIENT_SCALE] = {"gradient_scale", ANY}, [CLIP_NORM] = {"clip_norm", NAN}, [CLIP_VALUE] = {"clip_value", NAN},
+    [MOMENTUM] = {"momentum", ANY}, [NESTEROV] = {"nesterov", 2}, [ALPHA] = {"alpha", 1}, [BETA1] = {"beta1", 1},
+    [BETA2] = {"beta2", 1}, [EPS] = {"eps", ANY},
 };
 
 static const heed_update_rule *sgd(const double *s, double lr, double t, heed_update *u)
@@ -63,12 +64,15 @@ static const heed_update_rule *adam(const double *s, double lr, double t, heed_u
     return &heed_update_adam;
 }
 
-#define COMMON [LR_FACTOR] = 1, [GRADIENT_SCALE] = 1
+#define HAS(setting) 1u << (setting)
+#define INITIAL(...) {[LR_FACTOR] = 1, [GRADIENT_SCALE] = 1, __VA_ARGS__}
+#define ADAM_INITIAL(decay) INITIAL([LR] = 1e-3, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-8, [WEIGHT_DECAY] = decay)
+#define ADAM_SETTINGS HAS(BETA1) | HAS(BETA2) | HAS(EPS)
 const rule heed_rules[RULES] = {
-    {"sgd", {COMMON, [LR] = 1e-3}, 1u << MOMENTUM | 1u << NESTEROV, &heed_update_momentum, false, sgd},
-    {"adagrad", {COMMON, [LR] = 1e-2, [EPS] = 1e-10}, 1u << EPS, &heed_update_adagrad, false, adagrad},
-    {"rmsprop", {COMMON, [LR] = 1e-2, [ALPHA] = 0.99, [EPS] = 1e-8}, 1u << ALPHA | 1u << EPS | 1u << MOMENTUM, &heed_update_rmsprop_momentum, false, rmsprop},
-    {"adam", {COMMON, [LR] = 1e-3, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-8}, 1u << BETA1 | 1u << BETA2 | 1u << EPS, &heed_update_adam, true, adam},
-    {"adamw", {COMMON, [LR] = 1e-3, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-8, [WEIGHT_DECAY] = 0.01}, 1u << BETA1 | 1u << BETA2 | 1u << EPS,
-     &heed_update_adam, true, adamw},
+    {"sgd", INITIAL([LR] = 1e-3), HAS(MOMENTUM) | HAS(NESTEROV), &heed_update_momentum, false, sgd},
+    {"adagrad", INITIAL([LR] = 1e-2, [EPS] = 1e-10), HAS(EPS), &heed_update_adagrad, false, adagrad},
+    {"rmsprop", INITIAL([LR] = 1e-2, [ALPHA] = 0.99, [EPS] = 1e-8), HAS(ALPHA) | HAS(EPS) | HAS(MOMENTUM),
+     &heed_update_rmsprop_momentum, false, rmsprop},
+    {"adam", ADAM_INITIAL(0), ADAM_SETTINGS, &heed_update_adam, true, adam},
+    {"adamw", ADAM_INITIAL(0.01), ADAM_SETTINGS, &heed_update_adam, true, adamw},
 };

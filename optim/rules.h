@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 
-enum { LR, LR_FACTOR, FROZEN, GRADIENT_SCALE, CLIP_NORM, CLIP_VALUE, WEIGHT_DECAY, MOMENTUM, NESTEROV, ALPHA, BETA1, BETA2, EPS, SETTINGS };
+/* Those of every rule first. */
+enum { LR, LR_FACTOR, FROZEN, GRADIENT_SCALE, CLIP_NORM, CLIP_VALUE, WEIGHT_DECAY, MOMENTUM, NESTEROV, ALPHA, BETA1, BETA2, EPS,
+       SETTINGS };
 
 /* A value v is allowed when 0 <= v < below. */
 typedef struct setting { const char *name; double below; } setting;

@@ -24,7 +24,10 @@ static double cosine(const heed_schedule *s, int64_t step)
     return s->lowest + (s->lr - s->lowest) * 0.5 * (1 + cos(PI * progress(s, step)));
 }
 
-static double inverse_sqrt(const heed_schedule *s, int64_t step) { return s->lr * sqrt((double)(s->warmup > 0 ? s->warmup : 1) / (double)step); }
+static double inverse_sqrt(const heed_schedule *s, int64_t step)
+{
+    return s->lr * sqrt((double)(s->warmup > 0 ? s->warmup : 1) / (double)step);
+}
 
 static double stairs(const heed_schedule *s, int64_t step)
 {
@@ -32,8 +35,11 @@ static double stairs(const heed_schedule *s, int64_t step)
 }
 
 static const struct { const char *name; double (*after_warmup)(const heed_schedule *, int64_t step); } kinds[HEED_SCHEDULES] = {
-    [HEED_SCHEDULE_CONSTANT] = {"constant", constant}, [HEED_SCHEDULE_LINEAR] = {"linear", linear}, [HEED_SCHEDULE_COSINE] = {"cosine", cosine},
-    [HEED_SCHEDULE_INVERSE_SQRT] = {"inverse_sqrt", inverse_sqrt}, [HEED_SCHEDULE_STEP] = {"step", stairs},
+    [HEED_SCHEDULE_CONSTANT] = {"constant", constant},
+    [HEED_SCHEDULE_LINEAR] = {"linear", linear},
+    [HEED_SCHEDULE_COSINE] = {"cosine", cosine},
+    [HEED_SCHEDULE_INVERSE_SQRT] = {"inverse_sqrt", inverse_sqrt},
+    [HEED_SCHEDULE_STEP] = {"step", stairs},
 };
 
 double heed_schedule_at(const heed_schedule *s, int64_t step)

@@ -1,6 +1,7 @@
 /* Learning-rate schedules: pure functions of the step, which counts from 1. A checkpoint has to hold the step and nothing else.
  *
- * All warm up first: lr * step / warmup while step <= warmup. After that, with s = step - warmup and t = s / (steps - warmup) held within 0 and 1
+ * All warm up first: lr * step / warmup while step <= warmup. After that, with s = step - warmup and t = s / (steps - warmup),
+ * which stays at 1 once there,
  *
  *   constant       lr
  *   linear         lr + (lowest - lr) t
@@ -15,7 +16,8 @@
 #include <stdint.h>
 
 typedef enum heed_schedule_kind {
-    HEED_SCHEDULE_CONSTANT, HEED_SCHEDULE_LINEAR, HEED_SCHEDULE_COSINE, HEED_SCHEDULE_INVERSE_SQRT, HEED_SCHEDULE_STEP, HEED_SCHEDULES
+    HEED_SCHEDULE_CONSTANT, HEED_SCHEDULE_LINEAR, HEED_SCHEDULE_COSINE, HEED_SCHEDULE_INVERSE_SQRT, HEED_SCHEDULE_STEP,
+    HEED_SCHEDULES
 } heed_schedule_kind;
 
 typedef struct heed_schedule {
@@ -28,7 +30,7 @@ typedef struct heed_schedule {
     double factor;
 } heed_schedule;
 
-/* The rate of a step. A step below 1 counts as 1, `steps` not above `warmup` as an end right after it, `every` below 1 as never. */
+/* The rate of a step. A step below 1 counts as 1, `steps` up to `warmup` as an end right after it, `every` below 1 as never. */
 double heed_schedule_at(const heed_schedule *s, int64_t step);
 
 /* "constant", "linear", "cosine", "inverse_sqrt", "step"; and back, false when there is none of that name. */
@@ -39,7 +41,7 @@ bool heed_schedule_find(const char *name, heed_schedule_kind *kind);
  * factor * d_model^-0.5 * min(step^-0.5, step * warmup^-1.5), which peaks at factor / sqrt(d_model * warmup). */
 heed_schedule heed_schedule_paper(double factor, int64_t d_model, int64_t warmup);
 
-/* --- plateau: the rate falls when a validation figure stops falling ------------------------------------------------------------- */
+/* --- plateau: the rate falls when a validation figure stops falling --------------------------------------------------------- */
 
 /* All of it is plain data, to be stored as it is. Multiply a schedule's rate by `scale`. */
 typedef struct heed_plateau {

@@ -18,7 +18,10 @@ static heed_params *store(int64_t n)
 static float *a_of(heed_params *ps) { return heed_param_data(heed_params_at(ps, 0)); }
 static double *b_of(heed_params *ps) { return heed_param_data(heed_params_at(ps, 1)); }
 
-static bool says(const heed_error *e, heed_code code, const char *part) { return e->code == code && check_says(e->message, part); }
+static bool says(const heed_error *e, heed_code code, const char *part)
+{
+    return e->code == code && check_says(e->message, part);
+}
 
 static void running(void)
 {

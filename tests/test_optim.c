@@ -26,7 +26,7 @@ static double weight(heed_param *p, int64_t i)
 
 static bool near(double a, double b, double most) { return fabs(a - b) <= most * (1 + fabs(b)); }
 
-/* --- PyTorch's numbers (tests/data/make_optim.py tells the file) ---------------------------------------------------------------- */
+/* --- PyTorch's numbers (tests/data/make_optim.py tells the file) ------------------------------------------------------------ */
 
 enum { A = 7, B = 3, TIMES = 5, CASES = 15 };
 typedef struct reference { double start[A + B], gradient[TIMES][A + B]; bool none[TIMES]; } reference;
@@ -43,7 +43,8 @@ static void run_case(FILE *f, const reference *r, char *line, heed_dtype dtype, 
 {
     const char *rule = strtok(line, " \n"), *setting, *value;
     heed_params *ps = heed_params_new(1);
-    heed_param *a = heed_param_new(ps, "a", dtype, 1, (int64_t[]){A}, HEED_ZEROS), *b = heed_param_new(ps, "b", dtype, 1, (int64_t[]){B}, HEED_ZEROS);
+    heed_param *a = heed_param_new(ps, "a", dtype, 1, (int64_t[]){A}, HEED_ZEROS);
+    heed_param *b = heed_param_new(ps, "b", dtype, 1, (int64_t[]){B}, HEED_ZEROS);
     heed_optimizer *o = heed_optimizer_new(ps, rule);
     while ((setting = strtok(NULL, " \n")) && (value = strtok(NULL, " \n"))) heed_optimizer_set(o, setting, atof(value));
     for (int i = 0; i < A + B; i++) {
@@ -97,7 +98,7 @@ static void as_pytorch(void)
     }
 }
 
-/* --- bits ------------------------------------------------------------------------------------------------------------------------- */
+/* --- bits ------------------------------------------------------------------------------------------------------------------- */
 
 enum { SIZES = 4 };
 static const int64_t size_of[SIZES] = {100003, 1, 40000, 33};
@@ -130,7 +131,8 @@ static bool same_bits(const heed_params *a, const heed_params *b)
     bool same = true;
     for (int i = 0; i < SIZES; i++) {
         heed_param *p = heed_params_at(a, i), *q = heed_params_at(b, i);
-        same &= !memcmp(heed_param_data(p), heed_param_data(q), (size_t)heed_param_size(p) * heed_dtype_size(heed_param_dtype(p)));
+        size_t bytes = (size_t)heed_param_size(p) * heed_dtype_size(heed_param_dtype(p));
+        same &= !memcmp(heed_param_data(p), heed_param_data(q), bytes);
     }
     return same;
 }
@@ -186,8 +188,10 @@ static void copy_optimizer(const heed_optimizer *from, heed_optimizer *to, heed_
 {
     const char *pattern, *name;
     double value;
-    for (int i = 0; (name = heed_optimizer_setting_at(from, i)); i++) heed_optimizer_set(to, name, heed_optimizer_get(from, name, NULL));
-    for (int i = 0; heed_optimizer_set_at(from, i, &pattern, &name, &value); i++) heed_optimizer_set_for(to, pattern, name, value);
+    for (int i = 0; (name = heed_optimizer_setting_at(from, i)); i++)
+        heed_optimizer_set(to, name, heed_optimizer_get(from, name, NULL));
+    for (int i = 0; heed_optimizer_pattern_at(from, i, &pattern, &name, &value); i++)
+        heed_optimizer_set_for(to, pattern, name, value);
     heed_optimizer_array a = {0}, b;
     while (heed_optimizer_next(from, &a)) {
         CU_ASSERT(heed_optimizer_restore(to, heed_params_find(ps, heed_param_name(a.param)), a.name, &b));
@@ -202,7 +206,8 @@ static void resumed(void)
     static const int arrays[RULE_COUNT] = {1, 1, 2, 3, 3}; /* for each parameter */
     for (int rule = 0; rule < RULE_COUNT; rule++) {
         heed_params *whole = some_params(HEED_F32), *halves = some_params(HEED_F32);
-        heed_optimizer *o = some_optimizer(whole, rule), *first = some_optimizer(halves, rule), *second = heed_optimizer_new(halves, rules[rule]);
+        heed_optimizer *o = some_optimizer(whole, rule), *first = some_optimizer(halves, rule);
+        heed_optimizer *second = heed_optimizer_new(halves, rules[rule]);
         steps(o, whole, 2, 0, 5);
         steps(first, halves, 2, 0, 3);
         int count = 0;
@@ -225,8 +230,9 @@ static void resumed(void)
 static void paths_agree(void)
 {
     enum { MOST = 70 };
-    const heed_update_rule *const kernels[] = {&heed_update_sgd, &heed_update_momentum, &heed_update_adagrad, &heed_update_rmsprop,
-                                               &heed_update_rmsprop_momentum, &heed_update_adam, &heed_update_towards};
+    const heed_update_rule *const kernels[] = {&heed_update_sgd, &heed_update_momentum, &heed_update_adagrad,
+                                               &heed_update_rmsprop, &heed_update_rmsprop_momentum, &heed_update_adam,
+                                               &heed_update_towards};
     heed_update u = {0.5, 0.8, 0.1, {0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9, 1}};
     for (int isa = HEED_PORTABLE; isa <= (int)heed_isa_now(); isa++)
         for (size_t rule = 0; rule < sizeof kernels / sizeof *kernels; rule++)
@@ -256,7 +262,7 @@ static void paths_agree(void)
     CU_ASSERT(heed_square_sum[0][HEED_PORTABLE](3, (float[]){1, 2, -3}) == 14);
 }
 
-/* --- groups ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------------------------------------- */
 
 static void by_name(void)
 {
@@ -310,8 +316,8 @@ static void micro_batches(void)
     heed_graph *g = heed_graph_new();
     const double x[2][2] = {{1, 2}, {3, -4}};
     for (int i = 0; i < 2; i++) {
-        heed_tensor *loss = heed_sum(g, heed_mul(g, heed_use(g, p), heed_input(g, HEED_F64, 1, (int64_t[]){2}, x[i])), HEED_ALL, false);
-        CU_ASSERT_EQUAL(heed_backward(g, loss), HEED_OK);
+        heed_tensor *batch = heed_input(g, HEED_F64, 1, (int64_t[]){2}, x[i]);
+        CU_ASSERT_EQUAL(heed_backward(g, heed_sum(g, heed_mul(g, heed_use(g, p), batch), HEED_ALL, false)), HEED_OK);
         heed_graph_reset(g);
     }
     CU_ASSERT_EQUAL(heed_optimizer_step(o, g), HEED_OK);
@@ -322,7 +328,7 @@ static void micro_batches(void)
     heed_params_free(ps);
 }
 
-/* --- errors --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------------------------------------- */
 
 static bool says(heed_optimizer *o, heed_code code, const char *part)
 {
@@ -372,7 +378,7 @@ static void refused(void)
     ((float *)heed_param_grad(heed_params_at(ps, 2)))[39999] = NAN;
     CU_ASSERT_EQUAL(heed_optimizer_step(o, g), HEED_STATE);
     CU_ASSERT(isnan(heed_optimizer_norm(o)));
-    CU_ASSERT(says(o, HEED_STATE, "step 1 is not made, for the norm of the gradients is nan"));
+    CU_ASSERT(says(o, HEED_STATE, "step 1 is not made, for the gradients' norm is nan"));
     ((float *)heed_param_grad(heed_params_at(ps, 2)))[39999] = INFINITY;
     CU_ASSERT_EQUAL(heed_optimizer_step(o, g), HEED_STATE);
     CU_ASSERT(says(o, HEED_STATE, "is inf"));
@@ -414,6 +420,7 @@ static bool refused_memory(void *unused)
 
 static void memory(void) { CU_ASSERT(check_refusals(refused_memory, NULL) > 8); }
 
-CHECK_MAIN("optimizers", {"weights and norms are PyTorch's", as_pytorch}, {"any number of threads gives the same bits", any_threads},
-           {"stopped and resumed is the same", resumed}, {"all paths agree", paths_agree}, {"settings by name", by_name},
-           {"micro-batches", micro_batches}, {"what is refused", refused}, {"memory refused in turn", memory})
+CHECK_MAIN("optimizers", {"weights and norms are PyTorch's", as_pytorch},
+           {"any number of threads gives the same bits", any_threads}, {"stopped and resumed is the same", resumed},
+           {"all paths agree", paths_agree}, {"settings by name", by_name}, {"micro-batches", micro_batches},
+           {"what is refused", refused}, {"memory refused in turn", memory})

@@ -104,4 +104,5 @@ static void plateau(void)
     CU_ASSERT(!heed_plateau_see(&p, -20)); /* cannot fall below the lowest */
 }
 
-CHECK_MAIN("schedules", {"shapes", shapes}, {"the paper's", attention_is_all_you_need}, {"by name", by_name}, {"plateau", plateau})
+CHECK_MAIN("schedules", {"shapes", shapes}, {"the paper's", attention_is_all_you_need}, {"by name", by_name},
+           {"plateau", plateau})
