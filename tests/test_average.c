@@ -42,6 +42,10 @@ static void running(void)
     CU_ASSERT(average[0] == 1 && average[2] == 0.75 * (0.75 * 1 + 0.25 * 5) + 0.25 * 9);
     CU_ASSERT(!memcmp(heed_ema_data(one, a), heed_ema_data(many, a), LONG * sizeof(float)));
 
+    int far = 0; /* with w at first: 0.75 (0.75 w - 0.25 2 w) + 0.25 4 w */
+    for (int i = 0; i < LONG; i++) far += fabsf(((float *)heed_ema_data(one, a))[i] / a_of(ps)[i] - 1.1875f / 4) > 1e-6f;
+    CU_ASSERT_EQUAL(far, 0);
+
     float last = a_of(ps)[LONG - 1], mean = ((float *)heed_ema_data(one, a))[LONG - 1];
     CU_ASSERT(last != mean);
     CU_ASSERT_EQUAL(heed_ema_swap(one), HEED_OK);
