@@ -4,21 +4,49 @@
  */
 #include "autograd/plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 2048, BLOCK_COLS = 256, TASK = 1 << 15, SINK_TASKS = 32 };
+enum { TILE = 2048, BLOCK_COLS = 256, TASK = 1 << 15, SINK_TASKS = 32, LINE = 32, AHEAD = 8 };
 
+/* o[r * to + c] = a[r + c * from] for r and c below 4 */
+static inline void turn_uint32_t(uint32_t *o, int64_t to, const uint32_t *a, int64_t from)
+{
+    typedef uint32_t four __attribute__((vector_size(16)));
+    four x[4], y[4];
+    for (int i = 0; i < 4; i++) memcpy(&x[i], a + i * from, sizeof x[i]);
+    four a02 = __builtin_shufflevector(x[0], x[2], 0, 4, 1, 5), a13 = __builtin_shufflevector(x[1], x[3], 0, 4, 1, 5);
+    four b02 = __builtin_shufflevector(x[0], x[2], 2, 6, 3, 7), b13 = __builtin_shufflevector(x[1], x[3], 2, 6, 3, 7);
+    y[0] = __builtin_shufflevector(a02, a13, 0, 4, 1, 5);
+    y[1] = __builtin_shufflevector(a02, a13, 2, 6, 3, 7);
+    y[2] = __builtin_shufflevector(b02, b13, 0, 4, 1, 5);
+    y[3] = __builtin_shufflevector(b02, b13, 2, 6, 3, 7);
+    for (int i = 0; i < 4; i++) memcpy(o + i * to, &y[i], sizeof y[i]);
+}
+#define TURN(T)                                                                                      \
+    static inline void turn_##T(T *o, int64_t to, const T *a, int64_t from)                          \
+    {                                                                                                \
+        for (int c = 0; c < 4; c++)                                                                  \
+            for (int r = 0; r < 4; r++) o[r * to + c] = a[r + c * from];                             \
+    }
+TURN(uint8_t)
+TURN(uint64_t)
+
+/* Transposed operands are read along their rows, four by four. Every column is another stream to the memory: what comes AHEAD columns later
+ * is asked for early. */
 #define GATHER(T, name)                                                                              \
     static void name(const heed_tile *t, heed_span y, const heed_span *x)                            \
     {                                                                                                \
         T *o = y.p;                                                                                  \
         const T *a = x->p;                                                                           \
-        if (x->row == 1) /* a transposed operand: read along its rows */                             \
-            for (int64_t c = 0; c < t->cols; c++)                                                    \
-                for (int64_t r = 0; r < t->rows; r++) o[r * y.row + c] = a[r + c * x->col];          \
-        else                                                                                         \
-            for (int64_t r = 0; r < t->rows; r++)                                                    \
-                for (int64_t c = 0; c < t->cols; c++) o[r * y.row + c] = a[r * x->row + c * x->col]; \
+        int64_t rows = x->row == 1 ? t->rows & ~(int64_t)3 : 0, cols = x->row == 1 ? t->cols & ~(int64_t)3 : 0; \
+        for (int64_t c = 0; c < cols; c += 4) {                                                      \
+            for (int i = 0; i < 4; i++)                                                              \
+                for (int64_t r = 0; r < rows; r += 64 / (int64_t)sizeof(T)) __builtin_prefetch((const char *)a + (r + (c + i + AHEAD) * x->col) * (int64_t)sizeof(T)); \
+            for (int64_t r = 0; r < rows; r += 4) turn_##T(o + r * y.row + c, y.row, a + r + c * x->col, x->col); \
+        }                                                                                            \
+        for (int64_t r = 0; r < t->rows; r++)                                                        \
+            for (int64_t c = r < rows ? cols : 0; c < t->cols; c++) o[r * y.row + c] = a[r * x->row + c * x->col]; \
     }
 GATHER(uint8_t, gather_1)
 GATHER(uint32_t, gather_4)
@@ -213,12 +241,27 @@ static void insert_gathers(builder *b)
     }
 }
 
+/* Is there an operand whose rows are closer to each other than its columns? */
+static bool has_transposed(const pass *p)
+{
+    for (int i = 0; i < p->slots; i++) {
+        int64_t down = llabs(p->slot[i].stride[p->rank - 2]), across = llabs(p->slot[i].stride[p->rank - 1]);
+        if (p->slot[i].kind == SLOT_MEMORY && down && down < across) return true;
+    }
+    return false;
+}
+
 static void choose_tiles(pass *p, const group *q)
 {
     int64_t rows = p->dim[p->rank - 2], cols = p->dim[p->rank - 1], outer = 1;
     for (int i = 0; i < p->rank - 2; i++) outer *= p->dim[i];
     p->cols = q->finishes ? (cols < BLOCK_COLS ? cols : BLOCK_COLS) : q->rows || cols < TILE ? cols : TILE;
     p->rows = p->cols ? TILE / p->cols : TILE;
+    if (!q->finishes && has_transposed(p)) { /* as many rows as make whole cache lines of what lies one below the other */
+        if (!q->rows && rows >= LINE && p->cols > TILE / LINE) p->cols = TILE / LINE;
+        if (p->rows < LINE && p->cols * LINE <= 8 * TILE) p->rows = LINE;
+        p->down_first = rows < cols; /* the fewer pages are come back to */
+    }
     if (p->rows > rows) p->rows = rows;
     if (p->rows < 1) p->rows = 1;
     p->tiles_down = (rows + p->rows - 1) / p->rows;

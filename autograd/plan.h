@@ -58,6 +58,7 @@ typedef struct pass {
     int64_t dim[HEED_MAX_RANK + 1];
     int64_t rows, cols;        /* of a tile */
     int64_t tiles_down, tiles_across, tiles, tiles_a_task, tasks;
+    bool down_first;           /* the order of tiles */
     int slots, instructions, sinks;
     slot *slot;
     instruction *instruction;

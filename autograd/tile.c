@@ -112,7 +112,9 @@ void heed_pass_task(const pass *p, int phase, int64_t task, char *scratch)
         memset(p->shared_base + p->slot[p->sink[i].slot].at + (size_t)task * partial_bytes(p, p->sink[i].size), 0, partial_bytes(p, p->sink[i].size));
     int64_t end = (task + 1) * p->tiles_a_task < p->tiles ? (task + 1) * p->tiles_a_task : p->tiles;
     for (int64_t i = task * p->tiles_a_task; i < end; i++) {
-        int64_t across = i % p->tiles_across, down = i / p->tiles_across % p->tiles_down, outer = i / p->tiles_across / p->tiles_down;
+        int64_t inner = p->down_first ? p->tiles_down : p->tiles_across, plane = p->tiles_down * p->tiles_across;
+        int64_t fast = i % inner, slow = i % plane / inner, outer = i / plane;
+        int64_t down = p->down_first ? fast : slow, across = p->down_first ? slow : fast;
         int64_t row = down * p->rows, col = across * p->cols;
         heed_tile t = {.rows = rows - row < p->rows ? rows - row : p->rows, .cols = cols - col < p->cols ? cols - col : p->cols, .pitch = cols};
         t.first = (outer * rows + row) * cols + col;
