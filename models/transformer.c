@@ -65,7 +65,7 @@ heed_transformer_config heed_transformer_base(int64_t vocabulary)
 {
     return (heed_transformer_config){
         .layer = {.d = 512, .heads = 8, .dk = 64, .dv = 64, .ff = 2048, .activation = HEED_RELU, .dropout = 0.1},
-        .src_vocab = vocabulary, .tgt_vocab = vocabulary, .enc_layers = 6, .dec_layers = 6, .max_len = 1024, .tied = true,
+        .src_vocab = vocabulary, .tgt_vocab = vocabulary, .enc_layers = 6, .dec_layers = 6, .max_len = 1024,
     };
 }
 
@@ -78,7 +78,7 @@ static bool check(heed_params *ps, const heed_transformer_config *c)
         c->enc_layers + c->dec_layers == 0)
         heed_params_fail(ps, HEED_INVALID, "transformer: %d encoder and %d decoder layers; each may be 0 to %d, not both 0", c->enc_layers,
                          c->dec_layers, HEED_MAX_LAYERS);
-    if (c->tied && c->enc_layers && c->dec_layers && c->src_vocab != c->tgt_vocab)
+    if (c->tie == HEED_TIE_ALL && c->enc_layers && c->dec_layers && c->src_vocab != c->tgt_vocab)
         heed_params_fail(ps, HEED_INVALID, "transformer: tied embeddings need one vocabulary, the source has %lld symbols and the target %lld",
                          (long long)c->src_vocab, (long long)c->tgt_vocab);
     return heed_params_error(ps)->code == HEED_OK;
@@ -89,7 +89,7 @@ void heed_transformer_init(heed_transformer *m, heed_params *ps, const heed_tran
     *m = (heed_transformer){.config = *c};
     if (!check(ps, c)) return;
     int64_t d = c->layer.d;
-    bool shared = c->tied && c->enc_layers && c->dec_layers;
+    bool shared = c->tie == HEED_TIE_ALL && c->enc_layers && c->dec_layers;
     if (c->enc_layers) heed_embed_init(&m->src, ps, shared ? "embed" : "src", c->src_vocab, d);
     if (shared) m->tgt = m->src;
     else if (c->dec_layers) heed_embed_init(&m->tgt, ps, "tgt", c->tgt_vocab, d);
@@ -107,7 +107,7 @@ void heed_transformer_init(heed_transformer *m, heed_params *ps, const heed_tran
         heed_params_scope_end(ps);
     }
     if (c->dec_layers && c->layer.pre_norm) heed_norm_init(&m->dec_norm, ps, "dec_norm", d);
-    if (c->dec_layers && !c->tied) heed_dense_init(&m->out, ps, "out", d, c->tgt_vocab, true);
+    if (c->dec_layers && c->tie == HEED_TIE_NONE) heed_dense_init(&m->out, ps, "out", d, c->tgt_vocab, true);
 }
 
 /* sqrt(d) E[ids] + PE, then dropout (sections 3.4 and 5.4) */
@@ -141,5 +141,5 @@ heed_tensor *heed_transformer_decode(heed_graph *g, const heed_transformer *m, h
 
 heed_tensor *heed_transformer_logits(heed_graph *g, const heed_transformer *m, heed_tensor *states)
 {
-    return m->config.tied ? heed_embed_logits(g, &m->tgt, states) : heed_dense_apply(g, &m->out, states);
+    return m->config.tie == HEED_TIE_NONE ? heed_dense_apply(g, &m->out, states) : heed_embed_logits(g, &m->tgt, states);
 }

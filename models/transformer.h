@@ -47,23 +47,29 @@ heed_tensor *heed_decoder_layer_apply(heed_graph *g, const heed_decoder_layer *m
 
 enum { HEED_MAX_LAYERS = 64 };
 
+typedef enum heed_tie {
+    HEED_TIE_ALL,    /* one matrix for source and target embedding and for the output (section 3.4): needs equal vocabularies */
+    HEED_TIE_OUTPUT, /* one for target embedding and output */
+    HEED_TIE_NONE    /* an output projection [d, tgt_vocab] with bias of its own */
+} heed_tie;
+
 typedef struct heed_transformer_config {
     heed_layer_config layer;
     int64_t src_vocab, tgt_vocab;
     int enc_layers, dec_layers;    /* 0 enc_layers: a language model; 0 dec_layers: an encoder */
     heed_position_kind positions;
     int64_t max_len;               /* of learned positions */
-    bool tied;                     /* one matrix for source and target embedding and for the output (section 3.4): equal vocabularies */
+    heed_tie tie;
 } heed_transformer_config;
 
 typedef struct heed_transformer {
     heed_transformer_config config;
-    heed_embed src, tgt;           /* the same when tied */
+    heed_embed src, tgt;           /* the same with HEED_TIE_ALL */
     heed_positions enc_positions, dec_positions;
     heed_encoder_layer enc[HEED_MAX_LAYERS];
     heed_decoder_layer dec[HEED_MAX_LAYERS];
     heed_norm enc_norm, dec_norm;  /* pre-norm only */
-    heed_dense out;                /* when not tied: [d, tgt_vocab] with bias */
+    heed_dense out;                /* HEED_TIE_NONE only */
 } heed_transformer;
 
 /* The paper's base model (table 3): N 6, d 512, ff 2048, h 8, dropout 0.1, tied, for the given joint vocabulary. */

@@ -1,0 +1,41 @@
+/* A job: everything a checkpoint holds. Made from data files and settings by `heed train`, or from a checkpoint by every verb. */
+#ifndef HEED_CLI_JOB_H
+#define HEED_CLI_JOB_H
+
+#include "cli/settings.h"
+#include "heed.h"
+
+typedef enum job_kind { JOB_PAIRS, JOB_TEXT } job_kind; /* an encoder-decoder on pairs; a language model on plain text */
+
+typedef struct job {
+    settings set;
+    job_kind kind;
+    bool dictionary;                    /* pairs from a dictionary: words with one or more right answers */
+    heed_units *src_units, *tgt_units;
+    heed_vocab *src_vocab, *tgt_vocab;  /* the same object when joint */
+    heed_params *params;
+    heed_transformer *model;
+    heed_optimizer *optimizer;          /* NULL in a job that is not trained */
+    /* progress, all of it in the checkpoint */
+    int64_t step;                       /* steps done */
+    int64_t bad_count, best_step;       /* validations since the best one; the step of that */
+    double best_loss;                   /* of validation; infinity before the first */
+    double plateau_factor;              /* schedule=plateau: what the learning rate is multiplied by now */
+    uint64_t data_hash;                 /* of the training examples */
+} job;
+
+/* Makes parameters (and the optimizer, for training) for the settings and vocabularies already in `j`. */
+heed_code job_build(job *j, bool training, heed_error *e);
+void job_free(job *j);
+
+/* Records the loss of a batch: the sum over its target symbols. `logits` may be NULL. */
+heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits);
+
+/* The learning rate of step `step`, counted from 1. */
+double job_rate(const job *j, int64_t step);
+
+/* Checkpoints (state.c). job_load makes a whole job of a file; with `training`, its optimizer too. */
+heed_code job_save(job *j, const char *file, heed_error *e);
+heed_code job_load(job *j, const char *file, bool training, heed_error *e);
+
+#endif

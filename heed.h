@@ -1,0 +1,47 @@
+/* heed: sequence models in C. This header is the library's table of contents.
+ *
+ *     autograd/   the graph: tensors, recording, gradients, parameters, random numbers
+ *     ops/        what can be computed
+ *     models/     layers, attention, Transformer, decoding
+ *     optim/      optimizers, schedules, averaging
+ *     io/         checkpoints, text, vocabularies, batches, metrics, run log, figures
+ */
+#ifndef HEED_H
+#define HEED_H
+
+#include "autograd/gradcheck.h"
+#include "autograd/graph.h"
+#include "autograd/memory.h"
+#include "autograd/op.h"
+#include "autograd/params.h"
+#include "autograd/random.h"
+#include "autograd/status.h"
+#include "autograd/tensor.h"
+
+#include "ops/ops.h"
+
+#include "models/attention.h"
+#include "models/layers.h"
+#include "models/transformer.h"
+
+#include "optim/average.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+#include "io/batches.h"
+#include "io/checkpoint.h"
+#include "io/dictionary.h"
+#include "io/examples.h"
+#include "io/figure.h"
+#include "io/folder.h"
+#include "io/metrics.h"
+#include "io/numbers.h"
+#include "io/options.h"
+#include "io/progress.h"
+#include "io/runlog.h"
+#include "io/text.h"
+#include "io/units.h"
+#include "io/vocab.h"
+#include "io/windows.h"
+
+#endif
