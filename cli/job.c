@@ -49,7 +49,21 @@ heed_code job_build(job *j, bool training, heed_error *e)
     heed_transformer_init(j->model, j->params, &c);
     const heed_error *failed = heed_params_error(j->params);
     if (failed->code) return heed_fail(e, failed->code, "%s", failed->message);
+    double best = j->plateau.best, scale = j->plateau.scale; /* from a checkpoint */
+    int64_t bad = j->plateau.bad;
+    j->plateau = heed_plateau_new(j->set.decay_factor, j->set.decay_every);
+    if (j->step) j->plateau.best = best, j->plateau.scale = scale, j->plateau.bad = bad;
     return training ? build_optimizer(j, e) : HEED_OK;
+}
+
+double job_rate(const job *j, int64_t step)
+{
+    static const heed_schedule_kind kinds[] = {HEED_SCHEDULE_INVERSE_SQRT, HEED_SCHEDULE_COSINE, HEED_SCHEDULE_LINEAR,
+                                               HEED_SCHEDULE_CONSTANT, HEED_SCHEDULE_STEP, HEED_SCHEDULE_CONSTANT};
+    const settings *s = &j->set;
+    heed_schedule schedule = {.kind = kinds[s->schedule], .lr = s->lr, .warmup = s->warmup, .steps = s->schedule_steps, .lowest = s->final_lr,
+                              .every = s->decay_every, .factor = s->decay_factor};
+    return heed_schedule_at(&schedule, step) * (s->schedule == SCHEDULE_PLATEAU ? j->plateau.scale : 1);
 }
 
 void job_free(job *j)

@@ -17,10 +17,10 @@ typedef struct job {
     heed_transformer *model;
     heed_optimizer *optimizer;          /* NULL in a job that is not trained */
     /* progress, all of it in the checkpoint */
-    int64_t step;                       /* steps done */
+    int64_t step, planned;              /* steps done, and where the run is to end */
     int64_t bad_count, best_step;       /* validations since the best one; the step of that */
     double best_loss;                   /* of validation; infinity before the first */
-    double plateau_factor;              /* schedule=plateau: what the learning rate is multiplied by now */
+    heed_plateau plateau;               /* schedule=plateau */
     uint64_t data_hash;                 /* of the training examples */
 } job;
 

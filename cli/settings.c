@@ -30,6 +30,8 @@ const heed_option settings_table[] = {
     INT(schedule_steps, "[0,1000000000]", "0", "length of the schedule; 0: the steps of the run's first start"),
     INT(warmup, "[0,1000000000]", "400", "steps in which the learning rate rises from 0"),
     REAL(final_lr, "[0,1000]", "0", "where linear and cosine end"),
+    INT(decay_every, "[1,1000000000]", "1000", "schedule=step: steps, schedule=plateau: validations, between decays"),
+    REAL(decay_factor, "(0,1)", "0.5", "schedule=step and plateau: what the rate is multiplied by"),
     REAL(beta1, "[0,1)", "0.9", "adam: decay of the mean of gradients"),
     REAL(beta2, "[0,1)", "0.98", "adam: decay of the mean of squares"),
     REAL(eps, "(0,1)", "1e-09", "adam, rmsprop, adagrad: added to the divisor"),

@@ -4,7 +4,9 @@
 
 #include "io/options.h"
 
+/* by their place in settings_table's choices */
 enum { TIE_YES, TIE_OUTPUT, TIE_NO };
+enum { SCHEDULE_INVERSE_SQRT, SCHEDULE_COSINE, SCHEDULE_LINEAR, SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_PLATEAU };
 
 typedef struct settings {
     /* model */
@@ -14,7 +16,8 @@ typedef struct settings {
     /* training */
     int optimizer, schedule;
     double lr, beta1, beta2, eps, momentum, weight_decay, clip, label_smoothing, final_lr;
-    int64_t schedule_steps, warmup, accumulate, seed;
+    double decay_factor;
+    int64_t schedule_steps, warmup, decay_every, accumulate, seed;
     /* data */
     int64_t batch_tokens, max_length, min_count, vocab_size, rows, window;
     double hold_out;

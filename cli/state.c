@@ -61,10 +61,13 @@ heed_code job_save(job *j, const char *file, heed_error *e)
     heed_checkpoint_set_text(c, "model", "transformer", e);
     heed_checkpoint_set_text(c, "task", j->kind == JOB_TEXT ? "text" : j->dictionary ? "dictionary" : "pairs", e);
     heed_checkpoint_set_int(c, "step", j->step, e);
+    heed_checkpoint_set_int(c, "planned", j->planned, e);
     heed_checkpoint_set_int(c, "best_step", j->best_step, e);
     heed_checkpoint_set_int(c, "bad_count", j->bad_count, e);
     heed_checkpoint_set_real(c, "best_loss", j->best_loss, e);
-    heed_checkpoint_set_real(c, "plateau_factor", j->plateau_factor, e);
+    heed_checkpoint_set_real(c, "plateau_best", j->plateau.best, e);
+    heed_checkpoint_set_real(c, "plateau_scale", j->plateau.scale, e);
+    heed_checkpoint_set_int(c, "plateau_bad", j->plateau.bad, e);
     heed_checkpoint_set_int(c, "data_hash", (int64_t)j->data_hash, e);
     if (!e->code) heed_checkpoint_write(c, file, e);
     heed_checkpoint_free(c);
@@ -125,7 +128,7 @@ static heed_code load_params(job *j, const heed_checkpoint *c, const char *file,
 
 heed_code job_load(job *j, const char *file, bool training, heed_error *e)
 {
-    *j = (job){.best_loss = INFINITY, .plateau_factor = 1};
+    *j = (job){.best_loss = INFINITY};
     heed_checkpoint *c = heed_checkpoint_read(file, e);
     const char *model = NULL, *task = NULL;
     int64_t hash = 0;
@@ -133,10 +136,13 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
         heed_checkpoint_get_text(c, "model", &model, e);
         heed_checkpoint_get_text(c, "task", &task, e);
         heed_checkpoint_get_int(c, "step", &j->step, e);
+        heed_checkpoint_get_int(c, "planned", &j->planned, e);
         heed_checkpoint_get_int(c, "best_step", &j->best_step, e);
         heed_checkpoint_get_int(c, "bad_count", &j->bad_count, e);
         heed_checkpoint_get_real(c, "best_loss", &j->best_loss, e);
-        heed_checkpoint_get_real(c, "plateau_factor", &j->plateau_factor, e);
+        heed_checkpoint_get_real(c, "plateau_best", &j->plateau.best, e);
+        heed_checkpoint_get_real(c, "plateau_scale", &j->plateau.scale, e);
+        heed_checkpoint_get_int(c, "plateau_bad", &j->plateau.bad, e);
         heed_checkpoint_get_int(c, "data_hash", &hash, e);
     }
     if (!e->code && strcmp(model, "transformer")) heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', which this version does not know", file, model);

@@ -1,0 +1,147 @@
+#include "cli/data.h"
+
+#include <math.h>
+#include <string.h>
+
+heed_code data_kind(const data_files *f, job_kind *kind, bool *dictionary, heed_error *e)
+{
+    int sorts = (f->src || f->tgt) + (f->dict != NULL) + (f->text != NULL);
+    if (sorts != 1) return heed_fail(e, HEED_INVALID, "give --src and --tgt, or --dict, or --text: %s", sorts ? "only one of them" : "none was given");
+    if (!f->dict && !f->text && !(f->src && f->tgt)) return heed_fail(e, HEED_INVALID, "--src and --tgt belong together");
+    *kind = f->text ? JOB_TEXT : JOB_PAIRS;
+    *dictionary = f->dict != NULL;
+    return HEED_OK;
+}
+
+heed_code data_read(data *d, const data_files *f, heed_error *e)
+{
+    *d = (data){0};
+    if (f->dict) d->dict = heed_dictionary_read(f->dict, e);
+    if (f->text) d->text = heed_text_read(f->text, &(heed_text_rules){.max_line = SIZE_MAX}, e);
+    if (f->src) d->src = heed_text_read(f->src, NULL, e);
+    if (f->tgt && !e->code) d->tgt = heed_text_read(f->tgt, NULL, e);
+    if (d->src && d->tgt) heed_text_parallel(d->src, d->tgt, e);
+    return e->code;
+}
+
+void data_free(data *d)
+{
+    heed_batches_free(d->batches);
+    heed_windows_free(d->windows);
+    heed_examples_free(d->examples);
+    heed_free(d->ids.items);
+    heed_dictionary_free(d->dict);
+    heed_text_free(d->src);
+    heed_text_free(d->tgt);
+    heed_text_free(d->text);
+    *d = (data){0};
+}
+
+/* --- units and vocabularies ------------------------------------------------------------------------------------------------------- */
+
+static void count_units(heed_counts *c, heed_units *u, const data *d, bool target, double share, heed_error *e)
+{
+    for (size_t i = 0; d->text && i < heed_text_count(d->text) && !e->code; i++) heed_counts_add_line(c, u, heed_text_line(d->text, i), e);
+    for (size_t i = 0; d->src && i < heed_text_count(d->src) && !e->code; i++)
+        if (!heed_held_out(heed_text_line(d->src, i), share)) heed_counts_add_line(c, u, heed_text_line(target ? d->tgt : d->src, i), e);
+    for (size_t i = 0; d->dict && i < heed_dictionary_count(d->dict) && !e->code; i++) {
+        heed_line word = heed_dictionary_word(d->dict, i);
+        if (heed_held_out(word, share)) continue;
+        if (!target) heed_counts_add_line(c, u, word, e);
+        for (size_t k = 0; target && k < heed_dictionary_answers(d->dict, i) && !e->code; k++)
+            heed_counts_add_line(c, u, heed_dictionary_answer(d->dict, i, k, NULL), e);
+    }
+}
+
+/* A window of text holds the line end as a unit of its own, HEED_ID_END, which every vocabulary has. */
+heed_code data_vocabularies(job *j, const data *d, bool hold_out, const char *src_units, const char *tgt_units, heed_error *e)
+{
+    double share = hold_out ? j->set.hold_out : 0;
+    uint64_t least = (uint64_t)j->set.min_count;
+    size_t most = (size_t)j->set.vocab_size;
+    bool pairs = j->kind == JOB_PAIRS, joint = pairs && j->set.tie == TIE_YES;
+    j->tgt_units = heed_units_create(tgt_units, e);
+    if (pairs) j->src_units = !strcmp(src_units, tgt_units) ? j->tgt_units : heed_units_create(src_units, e);
+    heed_counts *target = heed_counts_create(e), *source = pairs && !joint ? heed_counts_create(e) : NULL;
+    if (!e->code) count_units(target, j->tgt_units, d, true, share, e);
+    if (!e->code && pairs) count_units(joint ? target : source, j->src_units, d, false, share, e);
+    if (!e->code) j->tgt_vocab = heed_vocab_create(target, least, most, e);
+    if (!e->code && pairs) j->src_vocab = joint ? j->tgt_vocab : heed_vocab_create(source, least, most, e);
+    heed_counts_free(target);
+    heed_counts_free(source);
+    return e->code;
+}
+
+/* --- ids and batches ---------------------------------------------------------------------------------------------------------------- */
+
+static heed_code add_pairs(data *d, const job *j, heed_part part, heed_error *e)
+{
+    heed_side from = {j->src_units, j->src_vocab, false}, to = {j->tgt_units, j->tgt_vocab, false};
+    if (d->dict) return heed_examples_add_dictionary(d->examples, d->dict, part, j->set.hold_out, true, &from, &to, e);
+    if (part == HEED_ALL_WORDS) return heed_examples_add_text(d->examples, d->src, d->tgt, &from, &to, e);
+    heed_ids source = {0}, target = {0};
+    for (size_t i = 0; i < heed_text_count(d->src) && !e->code; i++) {
+        heed_line line = heed_text_line(d->src, i);
+        if (heed_held_out(line, j->set.hold_out) != (part == HEED_HELD_OUT_WORDS)) continue;
+        source.count = target.count = 0;
+        heed_vocab_encode(j->src_vocab, j->src_units, line, NULL, i + 1, &source, NULL, e);
+        heed_vocab_encode(j->tgt_vocab, j->tgt_units, heed_text_line(d->tgt, i), NULL, i + 1, &target, NULL, e);
+        if (e->code || !source.count || !target.count) continue;
+        heed_examples_add(d->examples, i, source.items, source.count, e);
+        heed_examples_add_answer(d->examples, target.items, target.count, e);
+    }
+    heed_free(source.items);
+    heed_free(target.items);
+    return e->code;
+}
+
+static heed_code encode_text(data *d, const job *j, heed_part part, heed_error *e)
+{
+    heed_side side = {j->tgt_units, j->tgt_vocab, false};
+    if (heed_windows_add_text(&d->ids, d->text, &side, NULL, e)) return e->code;
+    size_t cut = d->ids.count - (size_t)(j->set.hold_out * (double)d->ids.count);
+    size_t from = part == HEED_HELD_OUT_WORDS ? cut : 0, end = part == HEED_TRAINING_WORDS ? cut : d->ids.count;
+    if (end - from < 2) return heed_fail(e, HEED_INVALID, "%s: too short: %zu symbols to %s", heed_text_name(d->text), end - from,
+                                         part == HEED_HELD_OUT_WORDS ? "validate with" : "learn from");
+    d->windows = heed_windows_create(d->ids.items + from, end - from, (size_t)j->set.rows, (size_t)j->set.window, e);
+    d->count = d->windows ? (int64_t)heed_windows_count(d->windows) : 0;
+    return e->code;
+}
+
+heed_code data_encode(data *d, const job *j, heed_part part, bool in_order, heed_error *e)
+{
+    if (j->kind == JOB_TEXT) return encode_text(d, j, part, e);
+    d->examples = heed_examples_create(e);
+    if (!d->examples || add_pairs(d, j, part, e)) return e->code;
+    heed_batches_options how = {.tokens = (size_t)j->set.batch_tokens, .max_length = (size_t)j->set.max_length, .in_order = in_order,
+                                .seed = (uint64_t)j->set.seed};
+    d->batches = heed_batches_create(d->examples, &how, e);
+    d->count = d->batches ? (int64_t)heed_batches_count(d->batches).batches : 0;
+    return e->code;
+}
+
+const heed_batch *data_batch(data *d, const job *j, uint64_t i)
+{
+    return d->windows ? heed_windows_random(d->windows, (uint64_t)j->set.seed, i) : heed_batches_at(d->batches, i);
+}
+
+const heed_batch *data_valid_batch(data *d, int64_t i)
+{
+    return d->windows ? heed_windows_in_order(d->windows, (size_t)i) : heed_batches_at(d->batches, (uint64_t)i);
+}
+
+heed_code data_loss(data *d, const job *j, heed_graph *g, double *loss, heed_error *e)
+{
+    double sum = 0, tokens = 0;
+    heed_graph_training(g, false);
+    for (int64_t i = 0; i < d->count && !e->code; i++) {
+        const heed_batch *b = data_valid_batch(d, i);
+        heed_graph_reset(g);
+        sum += heed_item(g, job_loss(j, g, b, 0, NULL));
+        tokens += (double)b->target_tokens;
+        const heed_error *failed = heed_graph_error(g);
+        if (failed->code) heed_fail(e, failed->code, "%s", failed->message);
+    }
+    *loss = sum / tokens;
+    return e->code;
+}
