@@ -13,8 +13,8 @@ static heed_code transformer_config(const job *j, heed_transformer_config *c, he
         .layer = {.d = s->d, .heads = s->heads, .dk = s->dk ? s->dk : s->d / s->heads, .dv = s->dv ? s->dv : s->d / s->heads, .ff = s->ff,
                   .activation = (heed_activation)s->activation, .dropout = s->dropout, .attention_dropout = s->attention_dropout,
                   .ff_dropout = s->ff_dropout, .pre_norm = s->norm == 1},
-        .src_vocab = j->src_vocab ? (int64_t)heed_vocab_size(j->src_vocab) : 0,
-        .tgt_vocab = (int64_t)heed_vocab_size(j->tgt_vocab),
+        .src_vocab = j->src_symbols,
+        .tgt_vocab = j->tgt_symbols,
         .enc_layers = j->kind == JOB_PAIRS ? (int)s->enc_layers : 0,
         .dec_layers = (int)s->dec_layers,
         .positions = (heed_position_kind)s->positions,
@@ -42,6 +42,8 @@ static heed_code build_optimizer(job *j, heed_error *e)
 heed_code job_build(job *j, bool training, heed_error *e)
 {
     heed_transformer_config c;
+    if (j->src_vocab) j->src_symbols = (int64_t)heed_vocab_size(j->src_vocab);
+    if (j->tgt_vocab) j->tgt_symbols = (int64_t)heed_vocab_size(j->tgt_vocab);
     if (transformer_config(j, &c, e)) return e->code;
     j->params = heed_params_new((uint64_t)j->set.seed);
     j->model = heed_calloc(1, sizeof *j->model);

@@ -13,6 +13,7 @@ typedef struct job {
     bool dictionary;                    /* pairs from a dictionary: words with one or more right answers */
     heed_units *src_units, *tgt_units;
     heed_vocab *src_vocab, *tgt_vocab;  /* the same object when joint */
+    int64_t src_symbols, tgt_symbols;   /* sizes of the vocabularies */
     heed_params *params;
     heed_transformer *model;
     heed_optimizer *optimizer;          /* NULL in a job that is not trained */
@@ -24,7 +25,7 @@ typedef struct job {
     uint64_t data_hash;                 /* of the training examples */
 } job;
 
-/* Makes parameters (and the optimizer, for training) for the settings and vocabularies already in `j`. */
+/* Makes parameters (and the optimizer, for training) for the settings and vocabularies (or their sizes) already in `j`. */
 heed_code job_build(job *j, bool training, heed_error *e);
 void job_free(job *j);
 
