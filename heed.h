@@ -35,7 +35,7 @@
 #include "io/figure.h"
 #include "io/folder.h"
 #include "io/metrics.h"
-#include "io/numbers.h"
+#include "io/number_names.h"
 #include "io/options.h"
 #include "io/progress.h"
 #include "io/runlog.h"

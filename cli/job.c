@@ -92,6 +92,5 @@ heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double l
     heed_tensor *states = heed_transformer_decode(g, j->model, heed_input(g, HEED_I32, 2, target, b->target_in), memory, lengths);
     heed_tensor *scores = heed_transformer_logits(g, j->model, states);
     if (logits) *logits = scores;
-    heed_cross_entropy_options how = {.ignore = HEED_ID_PAD, .label_smoothing = label_smoothing, .reduction = HEED_REDUCE_SUM};
-    return heed_cross_entropy(g, scores, heed_input(g, HEED_I32, 2, target, b->target_out), &how);
+    return heed_cross_entropy(g, scores, heed_input(g, HEED_I32, 2, target, b->target_out), HEED_ID_PAD, label_smoothing, HEED_TOTAL);
 }

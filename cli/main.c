@@ -5,12 +5,8 @@
 
 static const struct verb { const char *name; int (*run)(int argc, char **argv); const char *help; } verbs[] = {
     {"train", verb_train, "learn from pairs of lines, a dictionary or a text; go on with a run"},
-    {"decode", verb_decode, "lines in, answers out"},
-    {"eval", verb_eval, "loss, accuracy, error rates and BLEU on given data"},
-    {"attend", verb_attend, "pictures of what each head attends to"},
     {"inspect", verb_inspect, "what a checkpoint holds"},
     {"explain", verb_explain, "parameters, memory and FLOPs of a model before it runs"},
-    {"bench", verb_bench, "speed of the benchmark cases"},
     {"numbers", verb_numbers, "numbers and their English names, as a dictionary to learn from"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

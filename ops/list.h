@@ -15,6 +15,7 @@
     X(slice) X(slice_grad) X(concat) X(pad)                      \
     X(tril) X(triu) X(masked_fill) X(one_hot) X(arange)          \
     X(take) X(take_grad) X(gather) X(scatter_add) X(argsort)     \
+    X(sinusoid)                                                  \
     X(matmul)                                                    \
     X(softmax) X(log_softmax) X(logsumexp)                       \
     X(norm) X(norm_scale) X(norm_grad) X(dropout)                \

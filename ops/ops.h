@@ -106,6 +106,9 @@ heed_tensor *heed_arange(heed_graph *g, heed_dtype dtype, int64_t count, double 
 /* For functions that take an axis: true when x has it, made non-negative in place; else the graph fails with a sentence of `name`. */
 bool heed_axis(heed_graph *g, const char *name, const heed_tensor *x, int *axis);
 
+/* Sinusoidal positions [length, d] from position `start`: PE[t, 2i] = sin(t / 10000^(2i/d)), PE[t, 2i+1] = cos(t / 10000^(2i/d)). */
+heed_tensor *heed_sinusoid(heed_graph *g, heed_dtype dtype, int64_t start, int64_t length, int64_t d);
+
 /* --- parts (views: no data move) ---------------------------------------------------------------------------------------------------
  *
  * Gradients of several parts of one tensor are put together by one op, however many there are: by concat when the parts,
@@ -221,5 +224,11 @@ heed_tensor *heed_bce_with_logits(heed_graph *g, heed_tensor *logits, heed_tenso
 heed_tensor *heed_cosine_similarity(heed_graph *g, heed_tensor *a, heed_tensor *b, double eps);
 /* x, through which no gradient goes */
 heed_tensor *heed_stop_gradient(heed_graph *g, heed_tensor *x);
+
+/* --- attention -------------------------------------------------------------------------------------------------------------------- */
+
+/* softmax(scale q k^T + mask) v of q [B,h,T,dk], k [B,h,S,dk], v [B,h,S,dv]: [B,h,T,dv]. Its weights are named "weights". */
+typedef struct heed_attention_options { double scale; bool causal; heed_tensor *lengths, *mask; double dropout; } heed_attention_options;
+heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *o);
 
 #endif
