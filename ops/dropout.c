@@ -1,12 +1,14 @@
 /* Dropout (Srivastava et al. 2014), scaled while training so that nothing changes when it is off. */
+#include "ops/dropout.h"
 #include "ops/map.h"
 #include "ops/ops.h"
 #include "ops/vmath.h"
 #include "ops/vphilox.h"
 
-/* dropout   y_i = x_i / (1 - p) where word i of the draw is at least p 2^32, else 0      dx = the same op with the same draw on dy
+/* dropout   y_rc = x_rc / (1 - p) where word r C' + c of the draw is at least p 2^32, else 0; C' is the last axis' size rounded up to
+ *           a multiple of 4, as in attention_kernel.h      dx = the same op with the same draw on dy
  *
- * The mask is a function of (seed, stream, i) and is never stored: the derivative draws it again. */
+ * The mask is a function of (seed, stream, place) and is never stored: the derivative draws it again. */
 typedef struct dropout_attr { uint64_t seed, stream; double p; } dropout_attr;
 
 #define DROPOUT(T, suffix, KEEP)                                                                             \
@@ -17,18 +19,24 @@ typedef struct dropout_attr { uint64_t seed, stream; double p; } dropout_attr;
         const dropout_attr *p = t->attr;                                                                     \
         const T scale = (T)(1 / (1 - p->p));                                                                 \
         const uint32_t least = (uint32_t)(p->p * 0x1p32);                                                    \
+        const int64_t width = t->rank ? t->shape[t->rank - 1] : 1;                                           \
         uint32_t word[WORDS * CALLS];                                                                        \
         for (int64_t r = 0; r < t->rows; r++)                                                                \
             for (int64_t from = 0, n; from < t->cols; from += n) {                                           \
                 T *o = (T *)y.p + r * y.row + from;                                                          \
                 const T *a = (const T *)x->p + r * x->row + from * x->col;                                   \
-                uint64_t first = (uint64_t)(t->first + r * t->pitch + from);                                 \
+                int64_t first = t->first + r * t->pitch + from, end = t->cols - from;                        \
+                if (width % 4) { /* word by word up to the end of a row of the whole tensor */               \
+                    int64_t row = first / width, column = first % width;                                     \
+                    if (end > width - column) end = width - column;                                          \
+                    first = row * (width + 4 - width % 4) + column;                                          \
+                }                                                                                            \
                 const uint32_t *w = word + first % 4;                                                        \
-                n = WORDS * CALLS - (int64_t)(first % 4);                                                    \
-                if (n > t->cols - from) n = t->cols - from;                                                  \
-                for (int64_t i = 0; i < (int64_t)(first % 4) + n; i += WORDS) {                              \
+                n = WORDS * CALLS - first % 4;                                                               \
+                if (n > end) n = end;                                                                        \
+                for (int64_t i = 0; i < first % 4 + n; i += WORDS) {                                         \
                     vi low, high;                                                                            \
-                    v_philox(p->seed, p->stream, (first + (uint64_t)i) / 4, &low, &high);                    \
+                    v_philox(p->seed, p->stream, (uint64_t)(first + i) / 4, &low, &high);                    \
                     memcpy(word + i, &low, sizeof low);                                                      \
                     memcpy(word + i + VF, &high, sizeof high);                                               \
                 }                                                                                            \
@@ -58,12 +66,15 @@ static void dropout_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_appl
 const heed_op heed_op_dropout = {.name = "dropout", .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(dropout_attr),
                                  .shape = dropout_shape, .vjp = dropout_vjp, .tile = HEED_TILES(dropout)};
 
+heed_tensor *heed_dropout_by(heed_graph *g, heed_tensor *x, double p, heed_draw draw)
+{
+    return heed_apply(g, &heed_op_dropout, 1, &x, &(dropout_attr){draw.seed, draw.stream, p});
+}
+
 heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p)
 {
     if (!(p >= 0 && p <= 1)) return heed_graph_fail(g, HEED_INVALID, "dropout: probability %g is not in 0 ... 1", p);
     if (p == 0 || !heed_graph_is_training(g)) return x;
-    if (p == 1) return heed_scale(g, x, 0);
-    heed_draw draw = heed_next_draw(g);
-    return heed_apply(g, &heed_op_dropout, 1, &x, &(dropout_attr){draw.seed, draw.stream, p});
+    return p == 1 ? heed_scale(g, x, 0) : heed_dropout_by(g, x, p, heed_next_draw(g));
 }
 #endif

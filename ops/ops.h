@@ -203,6 +203,24 @@ heed_tensor *heed_rms_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, do
 /* Zero with probability p, else x / (1 - p), while the graph is training; x itself otherwise. Makes one draw (heed_graph_seed). */
 heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p);
 
+/* --- attention (Vaswani et al. 2017, section 3.2.1) --------------------------------------------------------------------------------- */
+
+typedef struct heed_attention_options {
+    double scale;         /* of the scores; 0: 1 / sqrt(dk) */
+    bool causal;          /* query i of T sees keys up to i + S - T: the last query sees all */
+    heed_tensor *lengths; /* int32 [B]: keys that count in each sequence; NULL: all */
+    heed_tensor *mask;    /* added to the scaled scores, with which it broadcasts: [B,h,T,S]; NULL: none */
+    double dropout;       /* of weights, while the graph is training */
+} heed_attention_options;
+
+/* softmax(scale q k^T + mask) v for query [B,h,T,dk], key [B,h,S,dk] and value [B,h,S,dv] -> [B,h,T,dv], blockwise (Dao et al. 2022): no tensor
+ * of T x S is made. A query that sees no key gives 0. `options` may be NULL. The result lies in memory as [B,T,h,dv]: to transpose axes 1 and 2
+ * and reshape to [B,T,h dv] costs nothing. The weights before dropout, [B,h,T,S], can be had under the name "weights" (heed_keep_named,
+ * heed_find): they are computed if asked for. The mask's gradient and second derivatives go through the composition. */
+heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *options);
+/* The same composed of matmul, softmax and dropout, with the same draw. */
+heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *options);
+
 /* --- losses ---------------------------------------------------------------------------------------------------------------------- */
 
 /* HEED_MEAN and HEED_TOTAL give a scalar, HEED_EACH one number for each element or token. */
@@ -224,11 +242,5 @@ heed_tensor *heed_bce_with_logits(heed_graph *g, heed_tensor *logits, heed_tenso
 heed_tensor *heed_cosine_similarity(heed_graph *g, heed_tensor *a, heed_tensor *b, double eps);
 /* x, through which no gradient goes */
 heed_tensor *heed_stop_gradient(heed_graph *g, heed_tensor *x);
-
-/* --- attention -------------------------------------------------------------------------------------------------------------------- */
-
-/* softmax(scale q k^T + mask) v of q [B,h,T,dk], k [B,h,S,dk], v [B,h,S,dv]: [B,h,T,dv]. Its weights are named "weights". */
-typedef struct heed_attention_options { double scale; bool causal; heed_tensor *lengths, *mask; double dropout; } heed_attention_options;
-heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *o);
 
 #endif

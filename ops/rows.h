@@ -72,4 +72,19 @@ ROW_ACCESS(double, vd, VD)
         total = V##_sum((s0_ + s1_) + (s2_ + s3_));                               \
     } while (0)
 
+/* y = softmax of a row; zeros where all x are -inf */
+#define ROW_SOFTMAX(T, V, N)                                                                                           \
+    static inline void V##_row_softmax(int64_t n, T *y, const T *x, int64_t col)                                       \
+    {                                                                                                                  \
+        T sum;                                                                                                         \
+        V top = V##_set(V##_row_max(n, x, col)), e;                                                                    \
+        if (top[0] == -INFINITY) top = V##_set(0);                                                                     \
+        if (col) ROW_SUM(V, N, n, sum, (e = V##_exp_neg(V##_get(x, 1, at, k) - top), V##_put(y + at, e, k), e));       \
+        else ROW_SUM(V, N, n, sum, (e = V##_exp_neg(V##_get(x, 0, at, k) - top), V##_put(y + at, e, k), e));           \
+        V scale = V##_set(sum == 0 ? 0 : 1 / sum);                                                                     \
+        ROW_EACH(N, n, V##_put(y + at, V##_get(y, 1, at, k) * scale, k));                                              \
+    }
+ROW_SOFTMAX(float, vf, VF)
+ROW_SOFTMAX(double, vd, VD)
+
 #endif

@@ -12,17 +12,8 @@
     HEED_ISA_DECLARE(heed_tile_fn, softmax_##suffix);                                                  \
     void HEED_ISA_FN(softmax_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)            \
     {                                                                                                  \
-        const int64_t n = t->cols;                                                                     \
-        for (int64_t r = 0; r < t->rows; r++) {                                                        \
-            T *o = (T *)y.p + r * y.row, sum;                                                          \
-            const T *a = (const T *)x->p + r * x->row;                                                 \
-            V top = V##_set(V##_row_max(n, a, x->col)), e;                                             \
-            if (top[0] == -INFINITY) top = V##_set(0);                                                 \
-            if (x->col) ROW_SUM(V, N, n, sum, (e = V##_exp_neg(V##_get(a, 1, at, k) - top), V##_put(o + at, e, k), e)); \
-            else ROW_SUM(V, N, n, sum, (e = V##_exp_neg(V##_get(a, 0, at, k) - top), V##_put(o + at, e, k), e)); \
-            V scale = V##_set(sum == 0 ? 0 : 1 / sum);                                                 \
-            ROW_EACH(N, n, V##_put(o + at, V##_get(o, 1, at, k) * scale, k));                          \
-        }                                                                                              \
+        for (int64_t r = 0; r < t->rows; r++)                                                          \
+            V##_row_softmax(t->cols, (T *)y.p + r * y.row, (const T *)x->p + r * x->row, x->col);      \
     }                                                                                                  \
     static inline T log_of_sum_##V(int64_t n, const T *a, int64_t col, V top)                          \
     {                                                                                                  \

@@ -145,3 +145,39 @@ static heed_tensor *stopped(heed_graph *g, heed_tensor *const *x, const op_case 
 OP_CASES(stop_gradient, {"a matrix", stopped, .x = {REAL(-2, 3, 3, 5)}, .values_only = true},
          {"empty", stopped, .x = {REAL(-2, 3, 0, 5)}, .values_only = true},
          {"large", stopped, .x = {REAL(-2, 3, 301, 130)}, .values_only = true, .large = true})
+
+/* --- attention ----------------------------------------------------------------------------------------------------------------------- */
+
+/* n: 1 causal, 1 lengths, 1 mask, 1 composed; p: scale, dropout. Operands: query, key, value, lengths, mask, each if used. */
+static heed_tensor *attention(heed_graph *g, heed_tensor *const *x, const op_case *c)
+{
+    int n = 3;
+    heed_attention_options o = {.scale = c->p[0], .causal = c->n[0], .dropout = c->p[1]};
+    if (c->n[1]) o.lengths = x[n++];
+    if (c->n[2]) o.mask = x[n++];
+    return (c->n[3] ? heed_attention_composed : heed_attention)(g, x[0], x[1], x[2], &o);
+}
+static heed_tensor *attention_grad(heed_graph *g, heed_tensor *const *x, const op_case *c)
+{
+    heed_tensor *d[3], *y = attention(g, x, c);
+    heed_grad(g, heed_mul(g, y, y), NULL, 3, x, d);
+    return heed_add(g, heed_sum(g, heed_mul(g, d[0], d[0]), 12, false), heed_sum(g, heed_mul(g, d[1], heed_sum(g, d[2], HEED_LAST, true)), 12, false));
+}
+#define QKV(B, h, T, S, dk, dv) REAL(-1, 2, B, h, T, dk), REAL(-2, 1, B, h, S, dk), REAL(-1, 1, B, h, S, dv)
+#define ATTENTION_CASES(name, f, form)                                                                                                          \
+    OP_CASES(name, {"plain", f, .x = {QKV(2, 2, 3, 4, 5, 3)}, .n = {0, 0, 0, form}},                                                         \
+             {"causal", f, .x = {QKV(1, 2, 4, 4, 3, 3)}, .n = {1, 0, 0, form}, .p = {0.5}},                                                  \
+             {"causal, more keys", f, .x = {QKV(1, 1, 3, 5, 3, 2)}, .n = {1, 0, 0, form}},                                                   \
+             {"causal, more queries", f, .x = {QKV(1, 1, 5, 3, 3, 2)}, .n = {1, 0, 0, form}},                                                \
+             {"lengths", f, .x = {QKV(3, 2, 2, 4, 3, 2), INDEX(5, 3)}, .n = {0, 1, 0, form}},                                                \
+             {"mask", f, .x = {QKV(2, 2, 3, 4, 3, 2), REAL(-1, 1, 2, 1, 4)}, .n = {0, 0, 1, form}},                                          \
+             {"everything", f, .x = {QKV(2, 3, 3, 5, 3, 2), INDEX(6, 2), REAL(-1, 1, 2, 3, 3, 5)}, .n = {1, 1, 1, form}, .p = {0.7, 0.3}, .training = true}, \
+             {"one query, one key", f, .x = {QKV(2, 1, 1, 1, 1, 1)}, .n = {1, 0, 0, form}},                                                  \
+             {"no queries", f, .x = {QKV(2, 1, 0, 3, 2, 2)}, .n = {0, 0, 0, form}}, {"no keys", f, .x = {QKV(2, 1, 3, 0, 2, 2)}, .n = {0, 0, 0, form}}, \
+             {"large", f, .x = {QKV(2, 3, 67, 71, 20, 36), INDEX(72, 2)}, .n = {1, 1, 0, form}, .p = {0, 0.1}, .training = true, .large = true})
+ATTENTION_CASES(attention, attention, 0)
+ATTENTION_CASES(attention_pack, attention, 0)
+ATTENTION_CASES(attention_weights, attention, 1)
+ATTENTION_CASES(attention_part, attention_grad, 0)
+ATTENTION_CASES(attention_pack_grad, attention_grad, 0)
+ATTENTION_CASES(alias, attention_grad, 0)

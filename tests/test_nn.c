@@ -317,7 +317,90 @@ static void other_losses(void)
     end();
 }
 
+/* --- attention --------------------------------------------------------------------------------------------------------------------------------- */
+
+enum { B = 2, H = 3, T = 19, S = 23, DK = 8, DV = 12 };
+typedef heed_tensor *attend_fn(heed_graph *, heed_tensor *, heed_tensor *, heed_tensor *, const heed_attention_options *);
+
+/* Result and gradients of one form, in a graph of its own: so both make the same draw. The heads are cut out of the last axis, as in modules. */
+static void attend(attend_fn *form, int kind, double out[4][B * S * H * DV])
+{
+    begin();
+    heed_graph_training(g, true);
+    const int32_t lengths[B] = {17, 0};
+    heed_attention_options o = {.causal = kind & 1, .dropout = kind & 8 ? 0.3 : 0, .scale = kind & 16 ? 0.2 : 0};
+    if (kind & 2) o.lengths = heed_input(g, HEED_I32, SHAPE(B), lengths);
+    if (kind & 4) o.mask = input(numbers(H * T * S, 20), SHAPE(H, T, S));
+    heed_tensor *t[4] = {input(numbers(B * T * H * DK, 21), SHAPE(B, T, H, DK)), input(numbers(B * S * H * DK, 22), SHAPE(B, S, H, DK)),
+                         input(numbers(B * S * H * DV, 23), SHAPE(B, S, H, DV))}, *d[3];
+    t[3] = form(g, heed_transpose(g, t[0], 1, 2), heed_transpose(g, t[1], 1, 2), heed_transpose(g, t[2], 1, 2), &o);
+    heed_grad(g, t[3], input(numbers(B * T * H * DV, 24), SHAPE(B, H, T, DV)), 3, t, d);
+    for (int i = 0; i < 4; i++) {
+        heed_tensor *value = i < 3 ? d[i] : t[3];
+        const void *data = heed_data(g, value);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(data);
+        memcpy(out[i], data, (size_t)heed_size(value) * 8);
+    }
+    end();
+}
+
+static void forms_agree(void)
+{
+    static double a[4][B * S * H * DV], b[4][B * S * H * DV]; /* zeros where a result is shorter */
+    for (int kind = 0; kind < 32; kind++) {
+        attend(heed_attention, kind, a);
+        attend(heed_attention_composed, kind, b);
+        bool same = true;
+        for (int i = 0; i < 4; i++)
+            for (int k = 0; k < B * S * H * DV; k++) same = same && near(a[i][k], b[i][k], 1e-12);
+        CU_ASSERT(same);
+    }
+}
+
+/* The result is laid out for the next step, and the weights can be had by name: before dropout, each row summing to 1. */
+static void weights_by_name(void)
+{
+    begin();
+    heed_graph_training(g, true);
+    heed_keep_named(g, "*.weights");
+    heed_tensor *q = input(numbers(B * H * T * DK, 25), SHAPE(B, H, T, DK)), *k = input(numbers(B * H * S * DK, 26), SHAPE(B, H, S, DK));
+    heed_scope(g, "enc.%d", 0);
+    heed_tensor *y = heed_attention(g, q, k, k, &(heed_attention_options){.causal = true, .dropout = 0.5});
+    heed_scope_end(g);
+    CU_ASSERT(!heed_is_contiguous(y) && heed_is_contiguous(heed_transpose(g, y, 1, 2)));
+    CU_ASSERT_PTR_NOT_NULL(heed_data(g, y));
+    heed_tensor *w = heed_find(g, "enc.0.weights");
+    const double *p = w ? heed_known(w) : NULL;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    for (int r = 0; r < B * H * T; r++) {
+        double sum = 0;
+        int seen = r % T + S - T + 1;
+        for (int c = 0; c < seen; c++) sum += p[r * S + c];
+        CU_ASSERT(near(sum, 1, 1e-13) && (seen == S || p[r * S + seen] == 0));
+    }
+    end();
+}
+
+static void attention_errors(void)
+{
+    begin();
+    const double *x = numbers(512, 27);
+    heed_attention(g, input(x, SHAPE(2, 2, 3, 4)), input(x, SHAPE(2, 2, 5, 3)), input(x, SHAPE(2, 2, 5, 3)), NULL);
+    CU_ASSERT(fails_with("attention: query [2,2,3,4], key [2,2,5,3] and value [2,2,5,3] should be [B,h,T,dk], [B,h,S,dk], [B,h,S,dv]"));
+    heed_tensor *q = input(x, SHAPE(2, 2, 3, 4));
+    heed_attention(g, q, q, q, &(heed_attention_options){.dropout = 1});
+    CU_ASSERT(fails_with("attention: dropout 1 is not in 0 ... 1, without 1"));
+    q = input(x, SHAPE(2, 2, 3, 4));
+    heed_attention(g, q, q, q, &(heed_attention_options){.mask = input(x, SHAPE(2, 3, 4))});
+    CU_ASSERT(fails_with("attention: a mask of shape [2,3,4] for query [2,2,3,4] and key [2,2,3,4]"));
+    q = input(x, SHAPE(2, 2, 3, 4));
+    heed_attention(g, q, q, q, &(heed_attention_options){.lengths = input(x, SHAPE(2))});
+    CU_ASSERT(fails_with("attention: lengths of shape [2] and dtype float64, not one int32 for each of 2 sequences"));
+    end();
+}
+
 CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcasting", products}, {"products of vectors", products_of_vectors},
            {"gradients of weights add up", weight_gradients}, {"products: sentences", product_errors}, {"softmax and its kin", softmaxes},
            {"softmax of masked, large and missing numbers", softmax_extremes}, {"layer and root mean square normalisation", norms},
-           {"dropout", dropouts}, {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses})
+           {"dropout", dropouts}, {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses}, {"attention: both forms agree", forms_agree}, {"attention: layout and weights", weights_by_name},
+           {"attention: sentences", attention_errors})
