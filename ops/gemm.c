@@ -20,7 +20,9 @@ enum {
     BIG_TASK = 1 << 23,      /* multiplications of a task beyond which a thread that comes late is waited for too long */
     SHARED_WORK = 1 << 22,   /* multiplications that outweigh a barrier */
     PANEL_BYTES = 32 << 10,  /* a panel of B, to stay in L1 */
-    CHUNK_BYTES = 8 << 20,   /* panels of one phase, to stay in L2 and L3 */
+    CHUNK_BYTES = 2 << 20,   /* what one phase packs for the next, to stay in L2 */
+    CHUNK_COLS = 2048,       /* columns of C in one phase: A is packed again for the next ones */
+    SHARED_ROWS = 8192,      /* more rows than this are not packed in advance */
     L2_BYTES = 1 << 20,      /* the part of them that consecutive tasks share */
 };
 
@@ -49,12 +51,11 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
 {
     p->kind = GEMM_SHARED;
     p->pack_a = 1;
-    int64_t chunk = CHUNK_BYTES / bytes, cols = gemm_parts(p->n, width) * width;
-    p->chunk_k = even(p->k, upper(p->depth, chunk / lower(cols, 1024)), p->depth);
-    p->chunk_cols = even(p->n, upper(width, chunk / p->chunk_k), width);
-    p->group = p->chunk_cols < p->n || p->chunk_k < p->k ? 1 : lower(p->batches, upper(1, chunk / (p->chunk_cols * p->chunk_k)));
-
-    p->share_a = (p->n > 8 * width || p->a_col != 1) && p->m * lower(p->k, p->chunk_k) <= 2 * chunk;
+    p->chunk_cols = even(p->n, CHUNK_COLS, width);
+    p->share_a = (p->n > 8 * width || p->a_col != 1) && p->m <= SHARED_ROWS; /* else packing A once a task is no loss */
+    int64_t packed = CHUNK_BYTES / bytes / (p->chunk_cols + (p->share_a ? p->m : 0)); /* this deep */
+    p->chunk_k = even(p->k, lower(4, upper(1, packed / p->depth)) * p->depth, p->depth);
+    p->group = p->chunk_cols < p->n || p->chunk_k < p->k ? 1 : lower(p->batches, upper(1, packed / p->chunk_k));
 
     /* A task's block: as square as may be, since a row costs packing A and a column costs fetching B from far. */
     p->rows = even(p->m, upper(96, 8 * p->tile), p->tile);
