@@ -58,7 +58,8 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
     p->group = p->chunk_cols < p->n || p->chunk_k < p->k ? 1 : lower(p->batches, upper(1, packed / p->chunk_k));
 
     /* A task's block: as square as may be, since a row costs packing A and a column costs fetching B from far. */
-    p->rows = even(p->m, upper(96, 8 * p->tile), p->tile);
+    int64_t tiles = p->share_a || p->a_row != 1 ? 8 : 32; /* of transposed rows, long stretches */
+    p->rows = even(p->m, upper(96, tiles * p->tile), p->tile);
     p->cols = even(p->chunk_cols, upper(256, L2_BYTES / bytes / lower(p->k, p->chunk_k)), width);
     int64_t work = p->group * p->m * p->chunk_cols * lower(p->k, p->chunk_k);
     int64_t wanted = lower(upper(work / BIG_TASK, MANY_TASKS / 2), 2 * MANY_TASKS);
