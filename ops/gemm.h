@@ -57,6 +57,10 @@ void heed_gemm_prepare(heed_gemm *p);
 /* The same for a given instruction set, which the CPU must have (tests). */
 void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa);
 
+/* Who multiplies: "own", or "blis" or "openblas" in a build that has one of them (-DHEED_CBLAS=...) when the environment says
+ * HEED_GEMM=cblas; it then takes every product whose strides it can express. */
+const char *heed_gemm_backend(void);
+
 int64_t heed_gemm_tasks(const heed_gemm *p, int phase);
 void    heed_gemm_task(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch);
 
