@@ -227,7 +227,7 @@ heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor 
 {
     if (heed_graph_error(g)->code) return logits;
     if (!(smoothing >= 0 && smoothing <= 1)) return heed_graph_fail(g, HEED_INVALID, "cross_entropy: smoothing %g is not in 0 ... 1", smoothing);
-    heed_tensor *column = target_column(g, "cross_entropy", logits, targets, ignore), *whole = column ? heed_logsumexp(g, logits, -1) : NULL;
+    heed_tensor *column = target_column(g, "cross_entropy", logits, targets, ignore), *whole = column ? heed_logsumexp(g, logits, HEED_LAST, true) : NULL;
     if (!column) return logits;
     entropy_attr attr = {.ignore = ignore, .smoothing = smoothing};
     heed_tensor *each = heed_apply(g, &heed_op_cross_entropy, 3, (heed_tensor *[]){logits, column, whole}, &attr);

@@ -10,7 +10,7 @@
     X(gelu_tanh) X(gelu_tanh_slope)                              \
     X(abs) X(sign) X(maximum) X(minimum) X(clamp) X(where)       \
     X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(cast)     \
-    X(copy) X(fill) X(fold_sum) X(columns)                       \
+    X(copy) X(fill) X(fold_sum) X(columns) X(sum_middle) X(fold_max) X(fold_min) X(fold_argmax) X(cumsum)                       \
     X(reshape) X(permute) X(expand)                              \
     X(slice) X(slice_grad) X(concat) X(pad)                      \
     X(tril) X(triu) X(masked_fill) X(one_hot) X(arange)          \

@@ -84,6 +84,25 @@ enum { HEED_ALL = -1, HEED_LAST = -2 };
 #define HEED_AXIS(i) (1 << (i))
 /* Sum over the axes; `keep` leaves them with size 1. The sum over nothing is 0. */
 heed_tensor *heed_sum(heed_graph *g, heed_tensor *x, int axes, bool keep);
+heed_tensor *heed_mean(heed_graph *g, heed_tensor *x, int axes, bool keep); /* of nothing: NaN */
+/* sum (x - mean)^2 / (n - correction): correction 1 is Bessel's, 0 the mean square deviation; and its root. */
+heed_tensor *heed_var(heed_graph *g, heed_tensor *x, int axes, bool keep, int correction);
+heed_tensor *heed_std(heed_graph *g, heed_tensor *x, int axes, bool keep, int correction);
+/* The largest, the smallest: of floats, indices or masks; NaN if there is one; of nothing, an error. Equal ones share the gradient (as
+ * PyTorch's amax does). */
+heed_tensor *heed_max(heed_graph *g, heed_tensor *x, int axes, bool keep);
+heed_tensor *heed_min(heed_graph *g, heed_tensor *x, int axes, bool keep);
+heed_tensor *heed_prod(heed_graph *g, heed_tensor *x, int axes, bool keep); /* of nothing: 1; the gradient is right at zeros too */
+/* log sum exp(x), without overflow; of nothing: -inf */
+heed_tensor *heed_logsumexp(heed_graph *g, heed_tensor *x, int axes, bool keep);
+/* Where along one axis the largest, the smallest is, as int32: the first of equals, the first NaN if there is one. */
+heed_tensor *heed_argmax(heed_graph *g, heed_tensor *x, int axis, bool keep);
+heed_tensor *heed_argmin(heed_graph *g, heed_tensor *x, int axis, bool keep);
+/* Whether any, whether all of a mask are set. */
+heed_tensor *heed_any(heed_graph *g, heed_tensor *mask, int axes, bool keep);
+heed_tensor *heed_all(heed_graph *g, heed_tensor *mask, int axes, bool keep);
+/* Sums of the first 1, 2, 3, ... along an axis, added up in float64; with `back` of the last. */
+heed_tensor *heed_cumsum(heed_graph *g, heed_tensor *x, int axis, bool back);
 
 /* --- shapes (views: no data move unless said) ------------------------------------------------------------------------------------ */
 
@@ -190,11 +209,10 @@ heed_tensor *heed_outer(heed_graph *g, heed_tensor *a, heed_tensor *b);
 
 /* --- softmax and normalisation ------------------------------------------------------------------------------------------------------ */
 
-/* exp(x_i) / sum_j exp(x_j) along an axis, its logarithm, and log sum_j exp(x_j) (the axis stays, with size 1). Where all x are -inf, softmax is
- * 0 and log_softmax -inf: a masked row adds nothing. */
+/* exp(x_i) / sum_j exp(x_j) along an axis, and its logarithm. Where all x are -inf, softmax is 0 and log_softmax -inf: a masked row
+ * adds nothing. */
 heed_tensor *heed_softmax(heed_graph *g, heed_tensor *x, int axis);
 heed_tensor *heed_log_softmax(heed_graph *g, heed_tensor *x, int axis);
-heed_tensor *heed_logsumexp(heed_graph *g, heed_tensor *x, int axis);
 /* (x - mean) / sqrt(variance + eps) gamma + beta over the last axis, variance without Bessel's correction; gamma and beta [n] may be NULL
  * (Ba, Kiros and Hinton 2016). */
 heed_tensor *heed_layer_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, heed_tensor *beta, double eps);

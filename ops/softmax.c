@@ -97,5 +97,4 @@ static heed_tensor *along(heed_graph *g, const heed_op *op, heed_tensor *x, int 
 
 heed_tensor *heed_softmax(heed_graph *g, heed_tensor *x, int axis) { return along(g, &heed_op_softmax, x, axis); }
 heed_tensor *heed_log_softmax(heed_graph *g, heed_tensor *x, int axis) { return along(g, &heed_op_log_softmax, x, axis); }
-heed_tensor *heed_logsumexp(heed_graph *g, heed_tensor *x, int axis) { return along(g, &heed_op_logsumexp, x, axis); }
 #endif

@@ -3,7 +3,7 @@
 
 static heed_tensor *softmax(heed_graph *g, heed_tensor *const *x, const op_case *c) { return heed_softmax(g, x[0], (int)c->n[0]); }
 static heed_tensor *log_softmax(heed_graph *g, heed_tensor *const *x, const op_case *c) { return heed_log_softmax(g, x[0], (int)c->n[0]); }
-static heed_tensor *logsumexp(heed_graph *g, heed_tensor *const *x, const op_case *c) { return heed_logsumexp(g, x[0], (int)c->n[0]); }
+static heed_tensor *logsumexp(heed_graph *g, heed_tensor *const *x, const op_case *c) { return heed_logsumexp(g, x[0], c->n[0] < 0 ? HEED_LAST : HEED_AXIS(c->n[0]), true); }
 #define SOFTMAX_CASES(name)                                                                                                     \
     OP_CASES(name, {"rows", name, .x = {REAL(-3, 3, 3, 5)}, .n = {-1}}, {"odd rows", name, .x = {REAL(-3, 3, 2, 3, 37)}, .n = {2}}, \
              {"columns", name, .x = {REAL(-3, 3, 4, 3)}, .n = {0}}, {"the middle axis", name, .x = {REAL(-3, 3, 2, 5, 3)}, .n = {1}}, \

@@ -20,6 +20,9 @@
 
 #include "ops/ops.h"
 
+/* Public functions that are composed of ops: they have cases as well, second order included. */
+#define OP_FORMULAS(X) X(mean) X(var) X(std) X(prod) X(any_all)
+
 typedef struct op_input {
     bool used;
     heed_dtype dtype; /* HEED_F64 stands for the float type under test */

@@ -174,7 +174,7 @@ static void softmaxes(void)
     enum { R = 5, C = 37 };
     const double *x = numbers(R * C, 5);
     heed_tensor *t = input(x, SHAPE(R, C));
-    const double *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, -1));
+    const double *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, HEED_LAST, true));
     for (int r = 0; r < R; r++) {
         double sum = 0;
         for (int c = 0; c < C; c++) sum += exp(x[r * C + c]);
@@ -193,7 +193,7 @@ static void softmax_extremes(void)
     const float rows[5][3] = {{-INFINITY, 0, -INFINITY}, {-INFINITY, -INFINITY, -INFINITY}, {1e30f, 1e30f, -1e30f}, {300, 200, 100}, {0, NAN, 0}};
     heed_tensor *t = heed_input(g, HEED_F32, 2, (int64_t[]){5, 3}, rows);
     const float want[4][3] = {{0, 1, 0}, {0, 0, 0}, {0.5, 0.5, 0}, {1, 0, 0}};
-    const float *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, 1));
+    const float *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, HEED_AXIS(1), true));
     for (int i = 0; i < 12; i++) CU_ASSERT(near((double)p[i], (double)want[i / 3][i % 3], 1e-7));
     for (int i = 12; i < 15; i++) CU_ASSERT(isnan(p[i]) && isnan(l[i]));
     CU_ASSERT(!memcmp(l, (float[]){-INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY}, 24));
