@@ -298,19 +298,19 @@ static heed_code write_average(training *t, heed_error *e)
 {
     int64_t *steps = NULL;
     size_t count = 0;
-    heed_mean *mean = heed_mean_new();
+    heed_average *mean = heed_average_new();
     heed_folder_steps(t->folder, &steps, &count, e);
     for (size_t i = 0; i < count && !e->code; i++) {
         job old;
         char *file = heed_folder_step_file(t->folder, steps[i], e);
         if (file && !job_load(&old, file, false, e)) {
-            heed_mean_add(mean, old.params);
+            heed_average_add(mean, old.params);
             job_free(&old);
         }
         heed_free(file);
     }
     char *file = heed_folder_file(t->folder, "average.h5", e);
-    if (!e->code && heed_mean_write(mean, t->j.params)) heed_fail(e, heed_mean_error(mean)->code, "%s", heed_mean_error(mean)->message);
+    if (!e->code && heed_average_write(mean, t->j.params)) heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
     if (!e->code && !job_save(&t->j, file, e)) {
         double loss = NAN;
         if (t->has_valid) data_loss(&t->valid, &t->j, t->g, &loss, e);
@@ -318,7 +318,7 @@ static heed_code write_average(training *t, heed_error *e)
     }
     heed_free(file);
     heed_free(steps);
-    heed_mean_free(mean);
+    heed_average_free(mean);
     return e->code;
 }
 

@@ -123,7 +123,7 @@ heed_code heed_ema_swap(heed_ema *a)
 
 typedef struct sum { char *name; double *value; int64_t size; } sum;
 
-struct heed_mean {
+struct heed_average {
     heed_error error;
     sum *sums;
     size_t count, capacity;
@@ -131,14 +131,14 @@ struct heed_mean {
     bool immortal;
 };
 
-heed_mean *heed_mean_new(void)
+heed_average *heed_average_new(void)
 {
-    static heed_mean refused = {.error = {HEED_NO_MEMORY, "mean: no memory"}, .immortal = true};
-    heed_mean *m = heed_calloc(1, sizeof *m);
+    static heed_average refused = {.error = {HEED_NO_MEMORY, "mean: no memory"}, .immortal = true};
+    heed_average *m = heed_calloc(1, sizeof *m);
     return m ? m : &refused;
 }
 
-void heed_mean_free(heed_mean *m)
+void heed_average_free(heed_average *m)
 {
     if (!m || m->immortal) return;
     for (size_t i = 0; i < m->count; i++) {
@@ -149,11 +149,11 @@ void heed_mean_free(heed_mean *m)
     heed_free(m);
 }
 
-const heed_error *heed_mean_error(const heed_mean *m) { return &m->error; }
-int64_t heed_mean_count(const heed_mean *m) { return m->added; }
+const heed_error *heed_average_error(const heed_average *m) { return &m->error; }
+int64_t heed_average_count(const heed_average *m) { return m->added; }
 
 /* A sum of zeros for every parameter. */
-static heed_code begin(heed_mean *m, const heed_params *ps)
+static heed_code begin(heed_average *m, const heed_params *ps)
 {
     for (int i = 0; i < heed_params_count(ps); i++) {
         const heed_param *p = heed_params_at(ps, i);
@@ -167,7 +167,7 @@ refused:
     return heed_fail(&m->error, HEED_NO_MEMORY, "mean: no memory for the sums of %" PRId64 " weights", heed_params_size(ps));
 }
 
-static heed_code check(heed_mean *m, const heed_params *ps)
+static heed_code check(heed_average *m, const heed_params *ps)
 {
     const heed_error *e = heed_params_error(ps);
     if (m->error.code) return m->error.code;
@@ -186,7 +186,7 @@ static heed_code check(heed_mean *m, const heed_params *ps)
     return HEED_OK;
 }
 
-heed_code heed_mean_add(heed_mean *m, const heed_params *ps)
+heed_code heed_average_add(heed_average *m, const heed_params *ps)
 {
     if (check(m, ps) || (!m->added && begin(m, ps))) return m->error.code;
     for (size_t i = 0; i < m->count; i++) {
@@ -200,7 +200,7 @@ heed_code heed_mean_add(heed_mean *m, const heed_params *ps)
     return HEED_OK;
 }
 
-heed_code heed_mean_write(heed_mean *m, heed_params *ps)
+heed_code heed_average_write(heed_average *m, heed_params *ps)
 {
     if (!m->error.code && !m->added) heed_fail(&m->error, HEED_STATE, "mean: nothing was added");
     if (check(m, ps)) return m->error.code;

@@ -26,16 +26,16 @@ void *heed_ema_restore(heed_ema *a, const heed_param *p);
 
 /* --- mean of several sets of parameters ------------------------------------------------------------------------------------- */
 
-typedef struct heed_mean heed_mean;
+typedef struct heed_average heed_average;
 
-heed_mean *heed_mean_new(void); /* never NULL */
-void heed_mean_free(heed_mean *m);
-const heed_error *heed_mean_error(const heed_mean *m);
+heed_average *heed_average_new(void); /* never NULL */
+void heed_average_free(heed_average *m);
+const heed_error *heed_average_error(const heed_average *m);
 /* Adds all parameters of a store, by name, into sums of doubles. The first store decides the names and sizes, the others must
  * have the same; one store may be loaded from a file and added again and again. */
-heed_code heed_mean_add(heed_mean *m, const heed_params *ps);
-int64_t heed_mean_count(const heed_mean *m); /* how many were added */
+heed_code heed_average_add(heed_average *m, const heed_params *ps);
+int64_t heed_average_count(const heed_average *m); /* how many were added */
 /* Writes the mean into a store of the same names and sizes. Nothing is written when it has others. */
-heed_code heed_mean_write(heed_mean *m, heed_params *ps);
+heed_code heed_average_write(heed_average *m, heed_params *ps);
 
 #endif

@@ -78,32 +78,32 @@ static void running(void)
 static void mean(void)
 {
     heed_params *ps = store(4), *other = store(4);
-    heed_mean *m = heed_mean_new();
-    CU_ASSERT_EQUAL(heed_mean_write(m, ps), HEED_STATE);
-    CU_ASSERT(says(heed_mean_error(m), HEED_STATE, "nothing was added"));
-    heed_mean_free(m);
-    m = heed_mean_new();
+    heed_average *m = heed_average_new();
+    CU_ASSERT_EQUAL(heed_average_write(m, ps), HEED_STATE);
+    CU_ASSERT(says(heed_average_error(m), HEED_STATE, "nothing was added"));
+    heed_average_free(m);
+    m = heed_average_new();
     for (int k = 0; k < 3; k++) {
         for (int i = 0; i < 4; i++) a_of(ps)[i] = k == 0 ? 16777216 : (float)k; /* 2^24 + 1 is no float */
         b_of(ps)[1] = k;
-        CU_ASSERT_EQUAL(heed_mean_add(m, ps), HEED_OK);
+        CU_ASSERT_EQUAL(heed_average_add(m, ps), HEED_OK);
     }
-    CU_ASSERT_EQUAL(heed_mean_count(m), 3);
-    CU_ASSERT_EQUAL(heed_mean_write(m, other), HEED_OK);
+    CU_ASSERT_EQUAL(heed_average_count(m), 3);
+    CU_ASSERT_EQUAL(heed_average_write(m, other), HEED_OK);
     CU_ASSERT(a_of(other)[3] == (float)(16777219.0 / 3) && b_of(other)[1] == 1 && b_of(other)[0] == 1);
 
     heed_param_new(other, "c", HEED_F32, 0, NULL, HEED_ONES);
-    CU_ASSERT_EQUAL(heed_mean_add(m, other), HEED_INVALID);
-    CU_ASSERT(says(heed_mean_error(m), HEED_INVALID, "there are 3 parameters, before there were 2"));
-    heed_mean_free(m);
+    CU_ASSERT_EQUAL(heed_average_add(m, other), HEED_INVALID);
+    CU_ASSERT(says(heed_average_error(m), HEED_INVALID, "there are 3 parameters, before there were 2"));
+    heed_average_free(m);
     heed_params_free(other);
 
     other = store(5);
-    m = heed_mean_new();
-    heed_mean_add(m, ps);
-    CU_ASSERT_EQUAL(heed_mean_write(m, other), HEED_INVALID);
-    CU_ASSERT(says(heed_mean_error(m), HEED_INVALID, "parameter a has 5 weights, before it had 4"));
-    heed_mean_free(m);
+    m = heed_average_new();
+    heed_average_add(m, ps);
+    CU_ASSERT_EQUAL(heed_average_write(m, other), HEED_INVALID);
+    CU_ASSERT(says(heed_average_error(m), HEED_INVALID, "parameter a has 5 weights, before it had 4"));
+    heed_average_free(m);
     heed_params_free(other);
     heed_params_free(ps);
 }
@@ -113,14 +113,14 @@ static bool refused_memory(void *unused)
     (void)unused;
     heed_params *ps = store(4);
     heed_ema *a = heed_ema_new(ps);
-    heed_mean *m = heed_mean_new();
+    heed_average *m = heed_average_new();
     bool passed = !heed_params_error(ps)->code;
     passed &= heed_ema_update(a, 0.5, 1) == HEED_OK;
     passed &= heed_ema_swap(a) == HEED_OK;
-    passed &= heed_mean_add(m, ps) == HEED_OK;
-    passed &= heed_mean_write(m, ps) == HEED_OK;
+    passed &= heed_average_add(m, ps) == HEED_OK;
+    passed &= heed_average_write(m, ps) == HEED_OK;
     heed_ema_free(a);
-    heed_mean_free(m);
+    heed_average_free(m);
     heed_params_free(ps);
     return passed;
 }
