@@ -53,7 +53,7 @@ static void mark_missing(void *y, heed_dtype dtype, int64_t n)
     else memset(y, 0, (size_t)n * heed_dtype_size(dtype));
 }
 
-/* --- take -------------------------------------------------------------------------------------------------------------------------
+/* --- take ----------------------------------------------------------------------------------------------------------------------
  *
  * take        y[o, m, i] = x[o, id_m, i]            dx = take_grad(dy)
  * take_grad   y = 0, then y[o, id_m, i] += x[o, m, i] for m in order      dx = take(dy)
@@ -65,7 +65,8 @@ static bool take_shape(heed_shaping *s)
     const heed_tensor *x = s->x[0], *ids = s->x[1];
     if (!needs_ids(s)) return false;
     if (heed_rank(x) + heed_rank(ids) - 1 > HEED_MAX_RANK)
-        return heed_reject(s, "the result would have %d axes, at most %d are possible", heed_rank(x) + heed_rank(ids) - 1, HEED_MAX_RANK);
+        return heed_reject(s, "the result would have %d axes, at most %d are possible", heed_rank(x) + heed_rank(ids) - 1,
+                           HEED_MAX_RANK);
     for (int k = 0; k < a->axis; k++) s->shape[s->rank++] = heed_dim(x, k);
     for (int k = 0; k < heed_rank(ids); k++) s->shape[s->rank++] = heed_dim(ids, k);
     for (int k = a->axis + 1; k < heed_rank(x); k++) s->shape[s->rank++] = heed_dim(x, k);
@@ -79,7 +80,10 @@ static void take_vjp(heed_graph *g, const heed_vjp *v)
     if (v->need[0]) v->dx[0] = heed_apply(g, &heed_op_take_grad, 2, (heed_tensor *[]){v->dy, v->x[1]}, &a);
 }
 
-static int64_t take_rows(const heed_call *c) { return c->y.size ? c->y.size / around_axis(&c->x[0], ((const index_attr *)c->attr)->axis).inner : 0; }
+static int64_t take_rows(const heed_call *c)
+{
+    return c->y.size ? c->y.size / around_axis(&c->x[0], ((const index_attr *)c->attr)->axis).inner : 0;
+}
 static int64_t rows_a_task(int64_t inner) { return inner < TASK ? TASK / (inner ? inner : 1) : 1; }
 
 static int64_t take_tasks(const heed_call *c, int phase)
@@ -94,7 +98,8 @@ static void take_run(const heed_call *c, int phase, int64_t task, void *scratch)
     (void)phase;
     (void)scratch;
     around x = around_axis(&c->x[0], ((const index_attr *)c->attr)->axis);
-    int64_t rows = take_rows(c), each = rows_a_task(x.inner), end = (task + 1) * each < rows ? (task + 1) * each : rows, m = c->x[1].size;
+    int64_t rows = take_rows(c), m = c->x[1].size, each = rows_a_task(x.inner);
+    int64_t end = (task + 1) * each < rows ? (task + 1) * each : rows;
     size_t bytes = (size_t)x.inner * heed_dtype_size(c->y.dtype);
     for (int64_t r = task * each; r < end; r++) {
         int64_t id = ((const int32_t *)c->x[1].p)[r % m];
@@ -104,8 +109,8 @@ static void take_run(const heed_call *c, int phase, int64_t task, void *scratch)
     }
 }
 
-const heed_op heed_op_take = {.name = "take", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH, .attr_size = sizeof(index_attr),
-    .shape = take_shape, .vjp = take_vjp, .tasks = take_tasks, .run = take_run};
+const heed_op heed_op_take = {.name = "take", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH, .attr_size =
+    sizeof(index_attr), .shape = take_shape, .vjp = take_vjp, .tasks = take_tasks, .run = take_run};
 
 heed_tensor *heed_take(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids)
 {
@@ -118,15 +123,16 @@ heed_tensor *heed_embedding(heed_graph *g, heed_tensor *table, heed_tensor *ids)
 {
     char text[96];
     if (heed_rank(table) != 2)
-        return heed_graph_fail(g, HEED_INVALID, "embedding: the table is %s, it must be [vocabulary, size]", heed_shape_text(table, text, sizeof text));
+        return heed_graph_fail(g, HEED_INVALID, "embedding: the table is %s, it must be [vocabulary, size]",
+                               heed_shape_text(table, text, sizeof text));
     ids_fit(g, "embedding", ids, heed_dim(table, 0));
     return heed_apply(g, &heed_op_take, 2, (heed_tensor *[]){table, ids}, &(index_attr){.axis = 0});
 }
 
-/* --- adjoints ----------------------------------------------------------------------------------------------------------------------
+/* --- adjoints ------------------------------------------------------------------------------------------------------------------
  *
- * Phase 0 clears the result (nothing to do when it is added to). In phase 1 a task owns some lanes, which are pairs (o, i), with all their
- * elements along the axis: additions to one element are made by one task, in the order of the ids. */
+ * Phase 0 clears the result (nothing to do when it is added to). In phase 1 a task owns some lanes, which are pairs (o, i), with
+ * all their elements along the axis: additions to one element are made by one task, in the order of the ids. */
 static void adjoint_work(const heed_call *c, heed_work *w)
 {
     (void)c;
@@ -151,18 +157,19 @@ static void clear_task(const heed_call *c, int64_t task)
 }
 
 /* Lanes [i0, i1) of outer index o: x[m, i] added to y[id, i]; the ids are one a row, or (each) one an element. */
-#define ADD_LANES(T, name)                                                                                \
-    static void name(T *restrict y, const T *restrict x, const int32_t *id, bool each, around a, int64_t m, int64_t i0, int64_t i1) \
-    {                                                                                                     \
-        for (int64_t j = 0; j < m; j++, x += a.inner, id += each ? a.inner : 1) {                         \
-            if (each) {                                                                                   \
-                for (int64_t i = i0; i < i1; i++)                                                         \
-                    if (id[i] >= 0 && id[i] < a.n) y[id[i] * a.inner + i] += x[i];                        \
-            } else if (*id >= 0 && *id < a.n) {                                                           \
-                T *restrict row = y + *id * a.inner;                                                      \
-                for (int64_t i = i0; i < i1; i++) row[i] += x[i];                                         \
-            }                                                                                             \
-        }                                                                                                 \
+#define ADD_LANES(T, name)                                                                                              \
+    static void name(T *restrict y, const T *restrict x, const int32_t *id, bool each, around a, int64_t m, int64_t i0, \
+                     int64_t i1)                                                                                        \
+    {                                                                                                                   \
+        for (int64_t j = 0; j < m; j++, x += a.inner, id += each ? a.inner : 1) {                                       \
+            if (each) {                                                                                                 \
+                for (int64_t i = i0; i < i1; i++)                                                                       \
+                    if (id[i] >= 0 && id[i] < a.n) y[id[i] * a.inner + i] += x[i];                                      \
+            } else if (*id >= 0 && *id < a.n) {                                                                         \
+                T *restrict row = y + *id * a.inner;                                                                    \
+                for (int64_t i = i0; i < i1; i++) row[i] += x[i];                                                       \
+            }                                                                                                           \
+        }                                                                                                               \
     }
 ADD_LANES(float, add_lanes_f32)
 ADD_LANES(double, add_lanes_f64)
@@ -175,8 +182,9 @@ static void adjoint_task(const heed_call *c, int64_t task, bool each)
     while (lane < end) {
         int64_t o = lane / y.inner, i0 = lane % y.inner, i1 = end - lane < y.inner - i0 ? i0 + end - lane : y.inner;
         const int32_t *id = (const int32_t *)c->x[1].p + (each ? o * m * y.inner : 0);
-        if (c->y.dtype == HEED_F32) add_lanes_f32((float *)c->y.p + o * y.n * y.inner, (const float *)c->x[0].p + o * m * y.inner, id, each, y, m, i0, i1);
-        else add_lanes_f64((double *)c->y.p + o * y.n * y.inner, (const double *)c->x[0].p + o * m * y.inner, id, each, y, m, i0, i1);
+        int64_t to = o * y.n * y.inner, from = o * m * y.inner;
+        if (c->y.dtype == HEED_F32) add_lanes_f32((float *)c->y.p + to, (const float *)c->x[0].p + from, id, each, y, m, i0, i1);
+        else add_lanes_f64((double *)c->y.p + to, (const double *)c->x[0].p + from, id, each, y, m, i0, i1);
         lane += i1 - i0;
     }
 }
@@ -206,9 +214,10 @@ static void take_grad_run(const heed_call *c, int phase, int64_t task, void *scr
 }
 
 const heed_op heed_op_take_grad = {.name = "take_grad", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH | HEED_ADDS,
-    .attr_size = sizeof(index_attr), .shape = take_grad_shape, .vjp = take_grad_vjp, .work = adjoint_work, .tasks = adjoint_tasks, .run = take_grad_run};
+    .attr_size = sizeof(index_attr), .shape = take_grad_shape, .vjp = take_grad_vjp, .work = adjoint_work, .tasks =
+    adjoint_tasks, .run = take_grad_run};
 
-/* --- gather ------------------------------------------------------------------------------------------------------------------------
+/* --- gather --------------------------------------------------------------------------------------------------------------------
  *
  * gather        y[o, m, i] = x[o, id[o, m, i], i]                        dx = scatter_add(dy)
  * scatter_add   y = 0, then y[o, id[o, m, i], i] += x[o, m, i] for m in order      dx = gather(dy) */
@@ -220,8 +229,9 @@ static bool gather_shape(heed_shaping *s)
     if (!needs_ids(s)) return false;
     bool fits = heed_rank(x) == heed_rank(ids);
     for (int k = 0; k < heed_rank(x) && fits; k++) fits = k == a->axis || heed_dim(x, k) == heed_dim(ids, k);
-    return fits ? heed_shape_like(s, ids) : heed_reject(s, "%s by ids %s: all axes but %d must agree", heed_shape_text(x, left, sizeof left),
-                                                        heed_shape_text(ids, right, sizeof right), a->axis);
+    return fits ? heed_shape_like(s, ids)
+                : heed_reject(s, "%s by ids %s: all axes but %d must agree", heed_shape_text(x, left, sizeof left),
+                              heed_shape_text(ids, right, sizeof right), a->axis);
 }
 
 static void gather_vjp(heed_graph *g, const heed_vjp *v)
@@ -269,8 +279,8 @@ static void gather_run(const heed_call *c, int phase, int64_t task, void *scratc
     }
 }
 
-const heed_op heed_op_gather = {.name = "gather", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH, .attr_size = sizeof(index_attr),
-    .shape = gather_shape, .vjp = gather_vjp, .tasks = gather_tasks, .run = gather_run};
+const heed_op heed_op_gather = {.name = "gather", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH, .attr_size =
+    sizeof(index_attr), .shape = gather_shape, .vjp = gather_vjp, .tasks = gather_tasks, .run = gather_run};
 
 heed_tensor *heed_gather(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids)
 {
@@ -288,7 +298,9 @@ static bool scatter_add_shape(heed_shaping *s)
     if (s->dtype > HEED_F64) return heed_reject(s, "operand 0 is %s, not a float", heed_dtype_name(s->dtype));
     bool fits = heed_rank(x) == heed_rank(ids);
     for (int k = 0; k < heed_rank(x) && fits; k++) fits = heed_dim(x, k) == heed_dim(ids, k);
-    if (!fits) return heed_reject(s, "%s by ids %s: they must agree", heed_shape_text(x, left, sizeof left), heed_shape_text(ids, right, sizeof right));
+    if (!fits)
+        return heed_reject(s, "%s by ids %s: they must agree", heed_shape_text(x, left, sizeof left),
+                           heed_shape_text(ids, right, sizeof right));
     heed_shape_like(s, x);
     s->shape[a->axis] = a->size;
     return true;
@@ -306,9 +318,9 @@ static void scatter_add_run(const heed_call *c, int phase, int64_t task, void *s
     else adjoint_task(c, task, true);
 }
 
-const heed_op heed_op_scatter_add = {.name = "scatter_add", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH | HEED_ADDS,
-    .attr_size = sizeof(index_attr), .shape = scatter_add_shape, .vjp = scatter_add_vjp, .work = adjoint_work, .tasks = adjoint_tasks,
-    .run = scatter_add_run};
+const heed_op heed_op_scatter_add = {.name = "scatter_add", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH |
+    HEED_ADDS, .attr_size = sizeof(index_attr), .shape = scatter_add_shape, .vjp = scatter_add_vjp, .work = adjoint_work, .tasks
+    = adjoint_tasks, .run = scatter_add_run};
 
 heed_tensor *heed_scatter_add(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids, int64_t size)
 {

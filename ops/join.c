@@ -19,10 +19,11 @@ static bool concat_shape(heed_shaping *s)
         bool fits = heed_rank(x) == s->rank;
         for (int k = 0; k < s->rank && fits; k++) fits = k == a->axis || heed_dim(x, k) == s->shape[k];
         if (!fits || __builtin_add_overflow(s->shape[a->axis], heed_dim(x, a->axis), &s->shape[a->axis]))
-            return heed_reject(s, "operand %d is %s, operand 0 %s: all axes but %d must agree", i, heed_shape_text(x, other, sizeof other),
-                               heed_shape_text(s->x[0], first, sizeof first), a->axis);
+            return heed_reject(s, "operand %d is %s, operand 0 %s: all axes but %d must agree", i,
+                               heed_shape_text(x, other, sizeof other), heed_shape_text(s->x[0], first, sizeof first), a->axis);
         if (heed_dtype_of(x) != heed_dtype_of(s->x[0]))
-            return heed_reject(s, "operand %d is %s, operand 0 %s", i, heed_dtype_name(heed_dtype_of(x)), heed_dtype_name(heed_dtype_of(s->x[0])));
+            return heed_reject(s, "operand %d is %s, operand 0 %s", i, heed_dtype_name(heed_dtype_of(x)),
+                               heed_dtype_name(heed_dtype_of(s->x[0])));
     }
     return true;
 }
@@ -101,8 +102,8 @@ heed_tensor *heed_pad(heed_graph *g, heed_tensor *x, const int64_t *before, cons
     for (int k = 0; k < heed_rank(x); k++) {
         bool fits = before[k] >= 0 && after[k] >= 0 && !__builtin_add_overflow(heed_dim(x, k), before[k], &a.shape[k]);
         if (!fits || __builtin_add_overflow(a.shape[k], after[k], &a.shape[k]))
-            return heed_graph_fail(g, HEED_INVALID, "pad: axis %d of %s cannot get %lld elements before and %lld after", k, heed_shape_text(x, text, sizeof text),
-                                   (long long)before[k], (long long)after[k]);
+            return heed_graph_fail(g, HEED_INVALID, "pad: axis %d of %s cannot get %lld elements before and %lld after", k,
+                                   heed_shape_text(x, text, sizeof text), (long long)before[k], (long long)after[k]);
         a.place.start[k] = before[k];
         a.place.step[k] = 1;
         same = same && a.shape[k] == heed_dim(x, k);
@@ -110,7 +111,7 @@ heed_tensor *heed_pad(heed_graph *g, heed_tensor *x, const int64_t *before, cons
     return same ? x : heed_apply(g, &heed_op_pad, 1, &x, &a);
 }
 
-/* --- by other ops ----------------------------------------------------------------------------------------------------------------- */
+/* --- by other ops ----------------------------------------------------------------------------------------------------------- */
 
 heed_tensor *heed_stack(heed_graph *g, int count, heed_tensor *const *xs, int axis)
 {
@@ -129,8 +130,8 @@ static heed_tensor *repeated(heed_graph *g, const char *name, heed_tensor *x, in
     char text[96];
     int64_t shape[HEED_MAX_RANK], outer = 1, inner = 1, n = heed_dim(x, axis), all;
     if (times < 0 || __builtin_mul_overflow(n, times, &all))
-        return heed_graph_fail(g, HEED_INVALID, "%s: axis %d of %s cannot be repeated %lld times", name, axis, heed_shape_text(x, text, sizeof text),
-                               (long long)times);
+        return heed_graph_fail(g, HEED_INVALID, "%s: axis %d of %s cannot be repeated %lld times", name, axis,
+                               heed_shape_text(x, text, sizeof text), (long long)times);
     if (times == 1 || heed_graph_error(g)->code) return x;
     for (int k = 0; k < heed_rank(x); k++) {
         shape[k] = k == axis ? all : heed_dim(x, k);

@@ -13,7 +13,7 @@
     X(copy) X(fill) X(fold_sum) X(columns) X(sum_middle) X(fold_max) X(fold_min) X(fold_argmax) X(cumsum)                       \
     X(reshape) X(permute) X(expand)                              \
     X(slice) X(slice_grad) X(concat) X(pad)                      \
-    X(tril) X(triu) X(masked_fill) X(one_hot) X(arange)          \
+    X(tril) X(triu) X(one_hot) X(arange)                         \
     X(take) X(take_grad) X(gather) X(scatter_add) X(argsort)     \
     X(sinusoid)                                                  \
     X(matmul)                                                    \

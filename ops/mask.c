@@ -3,7 +3,6 @@
 #include "ops/ops.h"
 
 typedef struct triangle_attr { int64_t diagonal; } triangle_attr;
-typedef struct masked_attr { double value; } masked_attr;
 typedef struct range_attr { double start, step; int64_t count; heed_dtype dtype; } range_attr;
 
 /* tril   y_ij = x_ij where j - i <= diagonal, else 0      dx = tril(dy)
@@ -29,25 +28,6 @@ TRIANGLES(float, f32)
 TRIANGLES(double, f64)
 TRIANGLES(int32_t, i32)
 TRIANGLES(uint8_t, u8)
-
-/* masked_fill   y = value where mask, else x      dx = masked_fill(dy, mask, 0) */
-#define MASKED_FILL(T, suffix)                                                                \
-    HEED_ISA_DECLARE(heed_tile_fn, masked_fill_##suffix);                                     \
-    void HEED_ISA_FN(masked_fill_##suffix)(const heed_tile *t, heed_span y, const heed_span *x) \
-    {                                                                                         \
-        T value = (T)((const masked_attr *)t->attr)->value;                                   \
-        for (int64_t r = 0; r < t->rows; r++) {                                               \
-            T *o = (T *)y.p + r * y.row;                                                      \
-            const uint8_t *m = (const uint8_t *)x[0].p + r * x[0].row;                        \
-            const T *a = (const T *)x[1].p + r * x[1].row;                                    \
-            if (x[0].col && x[1].col) for (int64_t c = 0; c < t->cols; c++) o[c] = m[c] ? value : a[c]; \
-            else for (int64_t c = 0; c < t->cols; c++) o[c] = m[c * x[0].col] ? value : a[c * x[1].col]; \
-        }                                                                                     \
-    }
-MASKED_FILL(float, f32)
-MASKED_FILL(double, f64)
-MASKED_FILL(int32_t, i32)
-MASKED_FILL(uint8_t, u8)
 
 /* arange   y_i = start + i step */
 #define ARANGE(T, suffix)                                                                     \
@@ -93,36 +73,36 @@ static bool triangle_shape(heed_shaping *s)
     return heed_shape_like(s, s->x[0]);
 }
 
-static void tril_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_tril(g, v->dy, ((const triangle_attr *)v->attr)->diagonal); }
-static void triu_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_triu(g, v->dy, ((const triangle_attr *)v->attr)->diagonal); }
+static void tril_vjp(heed_graph *g, const heed_vjp *v)
+{
+    v->dx[0] = heed_tril(g, v->dy, ((const triangle_attr *)v->attr)->diagonal);
+}
+static void triu_vjp(heed_graph *g, const heed_vjp *v)
+{
+    v->dx[0] = heed_triu(g, v->dy, ((const triangle_attr *)v->attr)->diagonal);
+}
 
-#define TRIANGLE_OP(name_)                                                                    \
-    const heed_op heed_op_##name_ = {.name = #name_, .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(triangle_attr), \
-        .shape = triangle_shape, .vjp = name_##_vjp, .tile = ALL_TILES(name_)};
+#define TRIANGLE_OP(name_)                                                                                       \
+    const heed_op heed_op_##name_ = {.name = #name_, .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH,      \
+        .attr_size = sizeof(triangle_attr), .shape = triangle_shape, .vjp = name_##_vjp, .tile = ALL_TILES(name_)};
 TRIANGLE_OP(tril)
 TRIANGLE_OP(triu)
 
-heed_tensor *heed_tril(heed_graph *g, heed_tensor *x, int64_t diagonal) { return heed_apply(g, &heed_op_tril, 1, &x, &(triangle_attr){diagonal}); }
-heed_tensor *heed_triu(heed_graph *g, heed_tensor *x, int64_t diagonal) { return heed_apply(g, &heed_op_triu, 1, &x, &(triangle_attr){diagonal}); }
-
-static bool masked_fill_shape(heed_shaping *s)
+heed_tensor *heed_tril(heed_graph *g, heed_tensor *x, int64_t diagonal)
 {
-    if (heed_dtype_of(s->x[0]) != HEED_U8) return heed_reject(s, "the mask is %s, it must be uint8", heed_dtype_name(heed_dtype_of(s->x[0])));
-    double value = ((const masked_attr *)s->attr)->value;
-    return heed_dtype_holds(s->dtype, value) ? heed_shape_broadcast(s) : heed_reject(s, "%g is no %s", value, heed_dtype_name(s->dtype));
+    return heed_apply(g, &heed_op_tril, 1, &x, &(triangle_attr){diagonal});
 }
-
-static void masked_fill_vjp(heed_graph *g, const heed_vjp *v)
+heed_tensor *heed_triu(heed_graph *g, heed_tensor *x, int64_t diagonal)
 {
-    if (v->need[1]) v->dx[1] = heed_masked_fill(g, v->dy, v->x[0], 0);
+    return heed_apply(g, &heed_op_triu, 1, &x, &(triangle_attr){diagonal});
 }
-
-const heed_op heed_op_masked_fill = {.name = "masked_fill", .kind = HEED_MAP, .operands = 2, .flags = HEED_SMOOTH, .attr_size = sizeof(masked_attr),
-    .shape = masked_fill_shape, .vjp = masked_fill_vjp, .tile = ALL_TILES(masked_fill)};
 
 heed_tensor *heed_masked_fill(heed_graph *g, heed_tensor *x, heed_tensor *mask, double value)
 {
-    return heed_apply(g, &heed_op_masked_fill, 2, (heed_tensor *[]){mask, x}, &(masked_attr){value});
+    heed_dtype dtype = heed_dtype_of(x);
+    if (!heed_dtype_holds(dtype, value))
+        return heed_graph_fail(g, HEED_INVALID, "masked_fill: %g is no %s", value, heed_dtype_name(dtype));
+    return heed_where(g, mask, heed_scalar(g, dtype, value), x);
 }
 
 static bool arange_shape(heed_shaping *s)
@@ -134,8 +114,8 @@ static bool arange_shape(heed_shaping *s)
     return true;
 }
 
-const heed_op heed_op_arange = {.name = "arange", .kind = HEED_MAP, .flags = HEED_NO_GRADIENT, .attr_size = sizeof(range_attr), .shape = arange_shape,
-    .tile = ALL_TILES(arange)};
+const heed_op heed_op_arange = {.name = "arange", .kind = HEED_MAP, .flags = HEED_NO_GRADIENT, .attr_size = sizeof(range_attr),
+    .shape = arange_shape, .tile = ALL_TILES(arange)};
 
 heed_tensor *heed_arange(heed_graph *g, heed_dtype dtype, int64_t count, double start, double step)
 {
@@ -158,8 +138,8 @@ static bool one_hot_shape(heed_shaping *s)
     return true;
 }
 
-const heed_op heed_op_one_hot = {.name = "one_hot", .kind = HEED_MAP, .operands = 1, .flags = HEED_NO_GRADIENT, .attr_size = sizeof(one_hot_attr),
-    .shape = one_hot_shape, .tile = {[HEED_I32] = HEED_ISA_TABLE(one_hot_i32)}};
+const heed_op heed_op_one_hot = {.name = "one_hot", .kind = HEED_MAP, .operands = 1, .flags = HEED_NO_GRADIENT, .attr_size =
+    sizeof(one_hot_attr), .shape = one_hot_shape, .tile = {[HEED_I32] = HEED_ISA_TABLE(one_hot_i32)}};
 
 heed_tensor *heed_one_hot(heed_graph *g, heed_tensor *ids, int64_t classes, heed_dtype dtype)
 {

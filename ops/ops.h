@@ -178,7 +178,8 @@ heed_tensor *heed_one_hot(heed_graph *g, heed_tensor *ids, int64_t classes, heed
 
 /* Whole slices: x at ids along an axis, [..., n, ...] and ids of any shape -> [..., ids' shape, ...]. */
 heed_tensor *heed_take(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids);
-/* Rows of a table: [V,d] and ids[...] -> [...,d]. The gradient of a parameter costs time in proportion to the ids, not to V, once there is one to add to. */
+/* Rows of a table: [V,d] and ids[...] -> [...,d]. The gradient of a parameter costs time in proportion to the ids, not to V, once
+ * there is one to add to. */
 heed_tensor *heed_embedding(heed_graph *g, heed_tensor *table, heed_tensor *ids);
 /* y[i,j,k] = x[i, ids[i,j,k], k] for axis 1, and so on: x and ids have the same rank and differ in the axis only. */
 heed_tensor *heed_gather(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids);

@@ -116,7 +116,8 @@ void heed_place_put(const heed_call *c, int64_t task, int i, const heed_place *a
         n++;
     }
     for (int k = 0; k < n - 1; k++) rows *= count[k];
-    void (*move)(void *, int64_t, const void *, int64_t, int64_t) = add ? (size == 4 ? add_f32 : add_f64) : size == 1 ? write_1 : size == 4 ? write_4 : write_8;
+    void (*move)(void *, int64_t, const void *, int64_t, int64_t) = size == 1 ? write_1 : size == 4 ? write_4 : write_8;
+    if (add) move = size == 4 ? add_f32 : add_f64;
     while (rows-- > 0) {
         move(o, to[n - 1], a, from[n - 1], count[n - 1]);
         for (int k = n - 2; k >= 0; k--) {

@@ -5,8 +5,10 @@
 
 #if HEED_ISA_BASE
 
-/* slice         y[j] = x[start + j step] along every axis, a view      dx = slice_grad(dy); a slice that only reverses is its own inverse
- * slice_grad    y = 0, then y[start + j step] += x_i[j] for every operand in order, each with its place      dx_i = slice(dy) */
+/* slice         y[j] = x[start + j step] along every axis, a view
+ *               dx = slice_grad(dy); a slice that only reverses is its own inverse
+ * slice_grad    y = 0, then y[start + j step] += x_i[j] for every operand in order, each with its place
+ *               dx_i = slice(dy) */
 typedef struct slice_attr { heed_place place; int64_t count[HEED_MAX_RANK]; } slice_attr;
 
 static bool slice_shape(heed_shaping *s)
@@ -34,8 +36,8 @@ static void slice_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = whole ? heed_apply(g, &heed_op_slice, 1, &v->dy, a) : heed_apply(g, &heed_op_slice_grad, 1, &v->dy, &back);
 }
 
-const heed_op heed_op_slice = {.name = "slice", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(slice_attr),
-    .shape = slice_shape, .vjp = slice_vjp};
+const heed_op heed_op_slice = {.name = "slice", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size =
+    sizeof(slice_attr), .shape = slice_shape, .vjp = slice_vjp};
 
 static bool slice_grad_shape(heed_shaping *s)
 {
@@ -66,8 +68,9 @@ static void slice_grad_run(const heed_call *c, int phase, int64_t task, void *sc
     for (int i = 0; i < c->count; i++) heed_place_put(c, task, i, slice_place(c->attr, i), c->accumulate || c->count > 1);
 }
 
-const heed_op heed_op_slice_grad = {.name = "slice_grad", .kind = HEED_KERNEL, .operands = -1, .flags = HEED_SMOOTH | HEED_ANY_STRIDE | HEED_ADDS,
-    .attr_size = sizeof(slice_grad_attr), .shape = slice_grad_shape, .vjp = slice_grad_vjp, .tasks = heed_place_tasks, .run = slice_grad_run};
+const heed_op heed_op_slice_grad = {.name = "slice_grad", .kind = HEED_KERNEL, .operands = -1, .flags = HEED_SMOOTH |
+    HEED_ANY_STRIDE | HEED_ADDS, .attr_size = sizeof(slice_grad_attr), .shape = slice_grad_shape, .vjp = slice_grad_vjp, .tasks
+    = heed_place_tasks, .run = slice_grad_run};
 
 /* The axis along which the slices, one after another, make up the whole tensor; -1: they do not. */
 static int joint_axis(int count, heed_tensor *const *dys, const slice_grad_attr *const *all)
@@ -97,7 +100,7 @@ heed_tensor *heed_slice_grads(heed_graph *g, int count, heed_tensor *const *dys,
     return heed_apply(g, &heed_op_slice_grad, count, dys, &a);
 }
 
-/* --- public forms --------------------------------------------------------------------------------------------------------------- */
+/* --- public forms ----------------------------------------------------------------------------------------------------------- */
 
 /* One axis, as in Python but without silent clamping; false: the graph has failed. */
 static bool slice_axis(heed_graph *g, const heed_tensor *x, int axis, int64_t start, int64_t stop, int64_t step, slice_attr *a)
@@ -106,12 +109,14 @@ static bool slice_axis(heed_graph *g, const heed_tensor *x, int axis, int64_t st
     int64_t n = heed_dim(x, axis), first = start < 0 ? start + n : start, end = stop < 0 ? stop + n : stop;
     if (stop == HEED_END) end = step < 0 ? -1 : n;
     if (step == 0 || step == INT64_MIN) {
-        heed_graph_fail(g, HEED_INVALID, "slice: axis %d of %s: the step is %lld, it must not be", axis, heed_shape_text(x, text, sizeof text), (long long)step);
+        heed_graph_fail(g, HEED_INVALID, "slice: axis %d of %s: the step is %lld, it must not be", axis,
+                        heed_shape_text(x, text, sizeof text), (long long)step);
         return false;
     }
     if (first < 0 || first > n || end < -1 || end > n || (end < 0 && stop != HEED_END)) {
-        heed_graph_fail(g, HEED_INVALID, "slice: %lld:%lld of axis %d of %s: start and stop must lie in -%lld..%lld", (long long)start, (long long)stop, axis,
-                        heed_shape_text(x, text, sizeof text), (long long)n, (long long)n);
+        heed_graph_fail(g, HEED_INVALID, "slice: %lld:%lld of axis %d of %s: start and stop must lie in -%lld..%lld",
+                        (long long)start, (long long)stop, axis, heed_shape_text(x, text, sizeof text), (long long)n,
+                        (long long)n);
         return false;
     }
     if (step < 0 && first == n) first--; /* x[n:...:-1] starts with the last element */
@@ -150,7 +155,8 @@ heed_tensor *heed_slice(heed_graph *g, heed_tensor *x, int axis, int64_t start, 
 heed_tensor *heed_slice_all(heed_graph *g, heed_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step)
 {
     slice_attr a = whole_of(x);
-    for (int k = 0; k < heed_rank(x) && !heed_graph_error(g)->code; k++) slice_axis(g, x, k, start[k], stop[k], step ? step[k] : 1, &a);
+    for (int k = 0; k < heed_rank(x) && !heed_graph_error(g)->code; k++)
+        slice_axis(g, x, k, start[k], stop[k], step ? step[k] : 1, &a);
     return part(g, x, &a);
 }
 
@@ -160,7 +166,8 @@ heed_tensor *heed_select(heed_graph *g, heed_tensor *x, int axis, int64_t index)
     if (!heed_axis(g, "select", x, &axis)) return part(g, x, NULL);
     int64_t n = heed_dim(x, axis), at = index < 0 ? index + n : index;
     if (at < 0 || at >= n)
-        return heed_graph_fail(g, HEED_INVALID, "select: axis %d of %s has no index %lld", axis, heed_shape_text(x, text, sizeof text), (long long)index);
+        return heed_graph_fail(g, HEED_INVALID, "select: axis %d of %s has no index %lld", axis,
+                               heed_shape_text(x, text, sizeof text), (long long)index);
     return heed_squeeze(g, heed_slice(g, x, axis, at, at + 1, 1), axis);
 }
 
@@ -187,8 +194,10 @@ void heed_split(heed_graph *g, heed_tensor *x, int axis, int count, const int64_
         bool fits = count > 0 && (sizes || n % count == 0);
         for (int i = 0; i < count && fits && sizes; i++) fits = sizes[i] >= 0 && !__builtin_add_overflow(sum, sizes[i], &sum);
         if (!fits || (sizes && sum != n))
-            heed_graph_fail(g, HEED_INVALID, sizes ? "split: axis %d of %s cannot be cut into these %d parts: their sizes must make up %lld"
-                            : "split: axis %d of %s cannot be cut into %d equal parts of %lld elements", axis, heed_shape_text(x, text, sizeof text), count, (long long)n);
+            heed_graph_fail(g, HEED_INVALID,
+                            sizes ? "split: axis %d of %s cannot be cut into these %d parts: their sizes must make up %lld"
+                                  : "split: axis %d of %s cannot be cut into %d equal parts of %lld elements",
+                            axis, heed_shape_text(x, text, sizeof text), count, (long long)n);
         for (int64_t i = 0, at = 0; i < count && !heed_graph_error(g)->code; i++) {
             int64_t end = at + (sizes ? sizes[i] : n / count);
             parts[i] = heed_slice(g, x, axis, at, end, 1);

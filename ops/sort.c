@@ -6,7 +6,7 @@
 
 #if HEED_ISA_BASE
 
-/* argsort   the indices of the k first elements along the last axis in the order wanted; equal elements by index      no gradient */
+/* argsort   the indices of the k first elements along the last axis in the order wanted, equal ones by index; no gradient */
 typedef struct argsort_attr { int64_t k; bool descending; } argsort_attr;
 
 /* An element by key: keys as unsigned integers order as the elements do, and `index` decides between equal ones. */
@@ -106,7 +106,8 @@ static void argsort_run(const heed_call *c, int phase, int64_t task, void *scrat
 static bool argsort_shape(heed_shaping *s)
 {
     heed_shape_like(s, s->x[0]);
-    if (s->shape[s->rank - 1] > INT32_MAX) return heed_reject(s, "an axis of %lld elements has no int32 indices", (long long)s->shape[s->rank - 1]);
+    if (s->shape[s->rank - 1] > INT32_MAX)
+        return heed_reject(s, "an axis of %lld elements has no int32 indices", (long long)s->shape[s->rank - 1]);
     s->shape[s->rank - 1] = ((const argsort_attr *)s->attr)->k;
     s->dtype = HEED_I32;
     return true;
@@ -117,10 +118,11 @@ static double argsort_flops(const heed_call *c)
     return (double)c->x[0].size * 8 + (double)c->y.size * 4 * log2(2 + (double)c->y.shape[c->y.rank - 1]);
 }
 
-const heed_op heed_op_argsort = {.name = "argsort", .kind = HEED_KERNEL, .operands = 1, .flags = HEED_NO_GRADIENT, .attr_size = sizeof(argsort_attr),
-    .shape = argsort_shape, .work = argsort_work, .tasks = argsort_tasks, .run = argsort_run, .flops = argsort_flops};
+const heed_op heed_op_argsort = {.name = "argsort", .kind = HEED_KERNEL, .operands = 1, .flags = HEED_NO_GRADIENT, .attr_size =
+    sizeof(argsort_attr), .shape = argsort_shape, .work = argsort_work, .tasks = argsort_tasks, .run = argsort_run, .flops =
+    argsort_flops};
 
-/* --- public forms --------------------------------------------------------------------------------------------------------------- */
+/* --- public forms ----------------------------------------------------------------------------------------------------------- */
 
 static heed_tensor *first_in_order(heed_graph *g, heed_tensor *x, int axis, int64_t k, bool descending)
 {
@@ -146,7 +148,9 @@ heed_tensor *heed_topk(heed_graph *g, heed_tensor *x, int axis, int64_t k, heed_
     heed_tensor *order = x;
     if (heed_axis(g, "topk", x, &axis)) {
         if (k >= 0 && k <= heed_dim(x, axis)) order = first_in_order(g, x, axis, k, true);
-        else heed_graph_fail(g, HEED_INVALID, "topk: axis %d of %s has no %lld elements", axis, heed_shape_text(x, text, sizeof text), (long long)k);
+        else
+            heed_graph_fail(g, HEED_INVALID, "topk: axis %d of %s has no %lld elements", axis,
+                            heed_shape_text(x, text, sizeof text), (long long)k);
     }
     if (ids) *ids = order;
     return heed_gather(g, x, axis, order);

@@ -1,4 +1,5 @@
-/* Parts, joins, triangles, masks, indices, order: exact values, what is copied, sentences of errors. Gradients: tests/cases_shapes.c. */
+/* Parts, joins, triangles, masks, indices, order: exact values, what is copied, sentences of errors. Gradients:
+ * tests/cases_shapes.c. */
 #include "autograd/params.h"
 #include "check.h"
 #include "ops/ops.h"
@@ -42,10 +43,13 @@ static bool is(heed_tensor *t, int rank, const int64_t *shape, int64_t n, const 
     const void *p = heed_data(g, t);
     same = same && p;
     char text[96];
-    if (!same) fprintf(stderr, "\n    the result is %s; %s\n", heed_shape_text(t, text, sizeof text), heed_graph_error(g)->message);
+    if (!same)
+        fprintf(stderr, "\n    the result is %s; %s\n", heed_shape_text(t, text, sizeof text), heed_graph_error(g)->message);
     for (int64_t i = 0; i < n && same; i++) {
-        double v = heed_dtype_of(t) == HEED_F32 ? (double)((const float *)p)[i] : heed_dtype_of(t) == HEED_F64 ? ((const double *)p)[i]
-                   : heed_dtype_of(t) == HEED_I32 ? ((const int32_t *)p)[i] : ((const uint8_t *)p)[i];
+        double v = heed_dtype_of(t) == HEED_F32   ? (double)((const float *)p)[i]
+                   : heed_dtype_of(t) == HEED_F64 ? ((const double *)p)[i]
+                   : heed_dtype_of(t) == HEED_I32 ? ((const int32_t *)p)[i]
+                                                  : ((const uint8_t *)p)[i];
         same = v == values[i] || (isnan(v) && isnan(values[i]));
         if (!same) fprintf(stderr, "\n    element %lld is %g, not %g\n", (long long)i, v, values[i]);
     }
@@ -60,7 +64,7 @@ static bool says(const char *sentence)
     return ok;
 }
 
-/* --- shapes ------------------------------------------------------------------------------------------------------------------------- */
+/* --- shapes ----------------------------------------------------------------------------------------------------------------- */
 
 static void axes_of_one(void)
 {
@@ -120,7 +124,7 @@ static void views(void)
     end();
 }
 
-/* --- parts ------------------------------------------------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------------------------------------ */
 
 static void slices(void)
 {
@@ -131,13 +135,15 @@ static void slices(void)
     CU_ASSERT(is(heed_slice(g, x, 1, -2, HEED_END, -1), SHAPE(2, 4), NUMBERS(3, 2, 1, 0, 8, 7, 6, 5)));
     CU_ASSERT(is(heed_slice(g, x, 1, 5, 0, -2), SHAPE(2, 2), NUMBERS(4, 2, 9, 7)));
     CU_ASSERT(is(heed_slice(g, x, 1, 4, 1, 1), SHAPE(2, 0), 0, NULL));
-    CU_ASSERT(is(heed_slice_all(g, x, (int64_t[]){1, 3}, (int64_t[]){HEED_END, HEED_END}, (int64_t[]){-1, -2}), SHAPE(2, 2), NUMBERS(8, 6, 3, 1)));
+    CU_ASSERT(is(heed_slice_all(g, x, (int64_t[]){1, 3}, (int64_t[]){HEED_END, HEED_END}, (int64_t[]){-1, -2}), SHAPE(2, 2),
+                 NUMBERS(8, 6, 3, 1)));
     CU_ASSERT(is(heed_flip(g, x, HEED_AXIS(0)), SHAPE(2, 5), NUMBERS(5, 6, 7, 8, 9, 0, 1, 2, 3, 4)));
     CU_ASSERT(is(heed_flip(g, x, HEED_LAST), SHAPE(2, 5), NUMBERS(4, 3, 2, 1, 0, 9, 8, 7, 6, 5)));
     CU_ASSERT(is(heed_select(g, x, 1, -1), SHAPE(2), NUMBERS(4, 9)));
     heed_tensor *parts[3], *rows[2];
     heed_split(g, x, 1, 3, (int64_t[]){1, 0, 4}, parts);
-    CU_ASSERT(is(parts[0], SHAPE(2, 1), NUMBERS(0, 5)) && is(parts[1], SHAPE(2, 0), 0, NULL) && is(parts[2], SHAPE(2, 4), NUMBERS(1, 2, 3, 4, 6, 7, 8, 9)));
+    CU_ASSERT(is(parts[0], SHAPE(2, 1), NUMBERS(0, 5)) && is(parts[1], SHAPE(2, 0), 0, NULL) &&
+              is(parts[2], SHAPE(2, 4), NUMBERS(1, 2, 3, 4, 6, 7, 8, 9)));
     heed_unstack(g, x, 0, rows);
     CU_ASSERT(is(rows[1], SHAPE(5), NUMBERS(5, 6, 7, 8, 9)));
     heed_slice(g, COUNT_UP(2, 5), 1, 1, 6, 1);
@@ -174,7 +180,8 @@ static void gradients_of_parts(void)
         heed_grad(g, sum, NULL, 1, &x, &dx);
         heed_cost cost;
         heed_graph_explain(g, dx, false, &cost, NULL);
-        CU_ASSERT(cost.bytes < 8 * (int64_t)sizeof numbers); /* a hundred scaled steps are written and read once, the whole is written */
+        CU_ASSERT(cost.bytes <
+                  8 * (int64_t)sizeof numbers); /* a hundred scaled steps are written and read once, the whole is written */
         const float *d = heed_data(g, dx);
         bool right = d;
         for (int i = 0; i < 2 * STEPS * WIDTH && right; i++) {
@@ -184,6 +191,40 @@ static void gradients_of_parts(void)
         CU_ASSERT(right);
         end();
     }
+}
+
+/* Steps that do not fit the bands of the tasks, forwards and backwards, in parts that overlap: as a tensor, and added to a
+ * parameter's gradient. */
+enum { ROWS = 5000, WIDTH = 20 };
+
+static heed_tensor *weighed_steps(heed_tensor *x)
+{
+    heed_tensor *a = heed_slice(g, x, 0, 1, HEED_END, 3), *b = heed_slice(g, x, 0, -1, HEED_END, -7);
+    return heed_add(g, heed_sum(g, a, HEED_ALL, false), heed_scale(g, heed_sum(g, b, HEED_ALL, false), 10));
+}
+
+static bool steps_weigh(const float *d, int times)
+{
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        if (!d || d[i] != (float)(times * ((i / WIDTH % 3 == 1) + 10 * ((ROWS - 1 - i / WIDTH) % 7 == 0)))) return false;
+    return true;
+}
+
+static void strided_gradients(void)
+{
+    heed_params *ps = heed_params_new(1);
+    heed_param *p = heed_param_new(ps, "x", HEED_F32, SHAPE(ROWS, WIDTH), HEED_ONES);
+    begin();
+    heed_tensor *x = heed_input(g, HEED_F32, SHAPE(ROWS, WIDTH), heed_param_data(p)), *dx;
+    heed_grad(g, weighed_steps(x), NULL, 1, &x, &dx);
+    CU_ASSERT(steps_weigh(heed_data(g, dx), 1));
+    for (int times = 1; times <= 2; times++) {
+        heed_graph_reset(g);
+        heed_backward(g, weighed_steps(heed_use(g, p)));
+        CU_ASSERT(steps_weigh(heed_param_grad(p), times));
+    }
+    end();
+    heed_params_free(ps);
 }
 
 /* Graphs that differ in a slice's place alone share a plan, and each reads and writes its own place. */
@@ -202,20 +243,23 @@ static void places_are_not_planned(void)
     end();
 }
 
-/* --- joining ----------------------------------------------------------------------------------------------------------------------- */
+/* --- joining ---------------------------------------------------------------------------------------------------------------- */
 
 static void joins(void)
 {
     begin();
     heed_tensor *a = COUNT_UP(2, 2), *b = heed_neg(g, COUNT_UP(2, 1)), *parts[] = {a, b};
     CU_ASSERT(is(heed_concat(g, 2, parts, 1), SHAPE(2, 3), NUMBERS(0, 1, 0, 2, 3, -1)));
-    CU_ASSERT(is(heed_concat(g, 2, (heed_tensor *[]){heed_transpose(g, a, 0, 1), heed_flip(g, a, HEED_ALL)}, -2), SHAPE(4, 2), NUMBERS(0, 2, 1, 3, 3, 2, 1, 0)));
+    CU_ASSERT(is(heed_concat(g, 2, (heed_tensor *[]){heed_transpose(g, a, 0, 1), heed_flip(g, a, HEED_ALL)}, -2), SHAPE(4, 2),
+                 NUMBERS(0, 2, 1, 3, 3, 2, 1, 0)));
     CU_ASSERT(is(heed_stack(g, 2, (heed_tensor *[]){a, a}, -1), SHAPE(2, 2, 2), NUMBERS(0, 0, 1, 1, 2, 2, 3, 3)));
     CU_ASSERT(is(heed_stack(g, 2, (heed_tensor *[]){a, a}, 0), SHAPE(2, 2, 2), NUMBERS(0, 1, 2, 3, 0, 1, 2, 3)));
-    CU_ASSERT(is(heed_pad(g, a, (int64_t[]){1, 0}, (int64_t[]){0, 2}, -1), SHAPE(3, 4), NUMBERS(-1, -1, -1, -1, 0, 1, -1, -1, 2, 3, -1, -1)));
+    CU_ASSERT(is(heed_pad(g, a, (int64_t[]){1, 0}, (int64_t[]){0, 2}, -1), SHAPE(3, 4),
+                 NUMBERS(-1, -1, -1, -1, 0, 1, -1, -1, 2, 3, -1, -1)));
     CU_ASSERT(is(heed_repeat(g, a, 1, 3), SHAPE(2, 6), NUMBERS(0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3)));
     CU_ASSERT(is(heed_repeat(g, a, 0, 2), SHAPE(4, 2), NUMBERS(0, 1, 0, 1, 2, 3, 2, 3)));
-    CU_ASSERT(is(heed_repeat_whole(g, a, (int64_t[]){2, 2}), SHAPE(4, 4), NUMBERS(0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3)));
+    CU_ASSERT(
+        is(heed_repeat_whole(g, a, (int64_t[]){2, 2}), SHAPE(4, 4), NUMBERS(0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3)));
     CU_ASSERT(is(heed_repeat_whole(g, a, (int64_t[]){0, 2}), SHAPE(0, 4), 0, NULL));
     heed_concat(g, 2, (heed_tensor *[]){COUNT_UP(2, 2), COUNT_UP(3, 1)}, 1);
     CU_ASSERT(says("concat: operand 1 is [3,1], operand 0 [2,2]: all axes but 1 must agree"));
@@ -255,7 +299,7 @@ static bool stack_works(void *unused)
 
 static void refusals(void) { CU_ASSERT(check_refusals(stack_works, NULL) > 0); }
 
-/* --- triangles and masks ------------------------------------------------------------------------------------------------------------- */
+/* --- triangles and masks ---------------------------------------------------------------------------------------------------- */
 
 static void masks(void)
 {
@@ -266,7 +310,8 @@ static void masks(void)
     CU_ASSERT(is(heed_tril(g, x, 1), SHAPE(2, 2, 3), NUMBERS(1, 2, 0, 4, 5, 6, 7, 8, 0, 10, 11, 12)));
     CU_ASSERT(is(heed_triu(g, x, 1), SHAPE(2, 2, 3), NUMBERS(0, 2, 3, 0, 0, 6, 0, 8, 9, 0, 0, 12)));
     CU_ASSERT(is(heed_triu(g, x, -1), SHAPE(2, 2, 3), NUMBERS(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)));
-    CU_ASSERT(is(heed_masked_fill(g, x, m, -INFINITY), SHAPE(2, 2, 3), NUMBERS(1, -INFINITY, 3, -INFINITY, 5, 6, 7, -INFINITY, 9, -INFINITY, 11, 12)));
+    CU_ASSERT(is(heed_masked_fill(g, x, m, -INFINITY), SHAPE(2, 2, 3),
+                 NUMBERS(1, -INFINITY, 3, -INFINITY, 5, 6, 7, -INFINITY, 9, -INFINITY, 11, 12)));
     CU_ASSERT(is(heed_masked_fill(g, heed_scalar(g, HEED_F32, 3), m, 0), SHAPE(2, 3), NUMBERS(3, 0, 3, 0, 3, 3)));
     CU_ASSERT(is(heed_one_hot(g, IDS(3, 1, 3, -1), 3, HEED_F32), SHAPE(3, 3), NUMBERS(0, 1, 0, 0, 0, 0, 0, 0, 0)));
     CU_ASSERT(is(heed_arange(g, HEED_I32, 4, 5, -2), SHAPE(4), NUMBERS(5, 3, 1, -1)));
@@ -274,9 +319,9 @@ static void masks(void)
     heed_tril(g, COUNT_UP(3), 0);
     CU_ASSERT(says("tril: [3] is not a matrix"));
     heed_masked_fill(g, COUNT_UP(2, 3), COUNT_UP(2, 3), 0);
-    CU_ASSERT(says("masked_fill: the mask is float64, it must be uint8"));
+    CU_ASSERT(says("where: the mask is float64"));
     heed_masked_fill(g, COUNT_UP(2, 3), heed_input(g, HEED_U8, SHAPE(2), mask), 0);
-    CU_ASSERT(says("masked_fill: shapes do not broadcast: [2] and [2,3]"));
+    CU_ASSERT(says("where: shapes do not broadcast: [2] and [2,3]"));
     heed_masked_fill(g, IDS(2, 1, 2), heed_input(g, HEED_U8, SHAPE(2), mask), -INFINITY);
     CU_ASSERT(says("masked_fill: -inf is no int32"));
     heed_one_hot(g, COUNT_UP(2), 3, HEED_F32);
@@ -290,7 +335,7 @@ static void masks(void)
     end();
 }
 
-/* --- by index ------------------------------------------------------------------------------------------------------------------------ */
+/* --- by index --------------------------------------------------------------------------------------------------------------- */
 
 static void indices(void)
 {
@@ -298,12 +343,16 @@ static void indices(void)
     heed_tensor *x = COUNT_UP(3, 2), *pairs = heed_reshape(g, IDS(4, 0, 1, 1, 0), 2, (int64_t[]){2, 2});
     CU_ASSERT(is(heed_embedding(g, x, pairs), SHAPE(2, 2, 2), NUMBERS(0, 1, 2, 3, 2, 3, 0, 1)));
     CU_ASSERT(is(heed_take(g, x, -1, IDS(3, 1, 0, 1)), SHAPE(3, 3), NUMBERS(1, 0, 1, 3, 2, 3, 5, 4, 5)));
-    CU_ASSERT(is(heed_take(g, x, 0, heed_squeeze(g, IDS(1, 2), 0)), SHAPE(2), NUMBERS(4, 5))); /* an id of rank 0 takes the axis away */
+    CU_ASSERT(
+        is(heed_take(g, x, 0, heed_squeeze(g, IDS(1, 2), 0)), SHAPE(2), NUMBERS(4, 5))); /* an id of rank 0 takes the axis away */
     CU_ASSERT(is(heed_gather(g, x, 0, pairs), SHAPE(2, 2), NUMBERS(0, 3, 2, 1)));
     CU_ASSERT(is(heed_gather(g, COUNT_UP(2, 3), 1, pairs), SHAPE(2, 2), NUMBERS(0, 1, 4, 3)));
-    CU_ASSERT(is(heed_scatter_add(g, COUNT_UP(2, 2), 1, heed_reshape(g, IDS(4, 2, 2, 0, 1), 2, (int64_t[]){2, 2}), 3), SHAPE(2, 3), NUMBERS(0, 0, 1, 2, 3, 0)));
+    CU_ASSERT(is(heed_scatter_add(g, COUNT_UP(2, 2), 1, heed_reshape(g, IDS(4, 2, 2, 0, 1), 2, (int64_t[]){2, 2}), 3),
+                 SHAPE(2, 3), NUMBERS(0, 0, 1, 2, 3, 0)));
     /* out of range: told when known, NaN when computed, 0 in integers; nothing is added for them */
-    heed_tensor *late = heed_concat(g, 2, (heed_tensor *[]){heed_arange(g, HEED_I32, 2, 1, 6), heed_arange(g, HEED_I32, 1, -4, 0)}, 0), *dx; /* 1, 7, -4 */
+    heed_tensor *late = heed_concat(g, 2,
+                                    (heed_tensor *[]){heed_arange(g, HEED_I32, 2, 1, 6), heed_arange(g, HEED_I32, 1, -4, 0)}, 0),
+                *dx; /* 1, 7, -4 */
     heed_tensor *y = heed_embedding(g, x, late);
     heed_grad(g, y, NULL, 1, &x, &dx);
     CU_ASSERT(is(y, SHAPE(3, 2), NUMBERS(2, 3, NAN, NAN, NAN, NAN)));
@@ -348,7 +397,9 @@ static void into_parameters(void)
         heed_tensor *table = heed_use(g, p);
         heed_tensor *a = heed_sum(g, heed_embedding(g, table, IDS(3, 1, 3, 1)), HEED_ALL, false);
         heed_tensor *b = heed_scale(g, heed_sum(g, heed_slice(g, table, 0, 3, 0, -2), HEED_ALL, false), 10); /* rows 3 and 1 */
-        heed_tensor *c = heed_scale(g, heed_sum(g, heed_gather(g, table, 1, heed_reshape(g, IDS(4, 0, 0, 0, 1), 2, (int64_t[]){4, 1})), HEED_ALL, false), 100);
+        heed_tensor *c = heed_scale(
+            g, heed_sum(g, heed_gather(g, table, 1, heed_reshape(g, IDS(4, 0, 0, 0, 1), 2, (int64_t[]){4, 1})), HEED_ALL, false),
+            100);
         CU_ASSERT_EQUAL(heed_backward(g, heed_add(g, a, heed_add(g, b, c))), HEED_OK);
         const double *d = heed_param_grad(p), expected[] = {100, 0, 112, 12, 100, 0, 11, 111};
         for (int i = 0; i < 8; i++) CU_ASSERT_EQUAL(d[i], turn * expected[i]);
@@ -357,7 +408,7 @@ static void into_parameters(void)
     heed_params_free(ps);
 }
 
-/* --- order ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- order ------------------------------------------------------------------------------------------------------------------ */
 
 static void order(void)
 {
@@ -367,9 +418,11 @@ static void order(void)
     CU_ASSERT(is(heed_argsort(g, x, 0, false), SHAPE(8), NUMBERS(7, 2, 4, 5, 0, 3, 6, 1)));
     CU_ASSERT(is(heed_argsort(g, x, 0, true), SHAPE(8), NUMBERS(1, 6, 0, 3, 4, 5, 2, 7)));
     CU_ASSERT(is(heed_topk(g, x, -1, 4, &ids), SHAPE(4), NUMBERS(NAN, INFINITY, 3, 3)) && is(ids, SHAPE(4), NUMBERS(1, 6, 0, 3)));
-    CU_ASSERT(is(heed_sort(g, heed_input(g, HEED_F64, SHAPE(4, 2), mixed), 0, true, &ids), SHAPE(4, 2), NUMBERS(INFINITY, NAN, 3, 3, 0, -0.0, -1, -INFINITY)));
+    CU_ASSERT(is(heed_sort(g, heed_input(g, HEED_F64, SHAPE(4, 2), mixed), 0, true, &ids), SHAPE(4, 2),
+                 NUMBERS(INFINITY, NAN, 3, 3, 0, -0.0, -1, -INFINITY)));
     CU_ASSERT(is(ids, SHAPE(4, 2), NUMBERS(3, 0, 0, 1, 2, 2, 1, 3)));
-    CU_ASSERT(is(heed_topk(g, IDS(6, 5, 9, -3, 9, 5, 9), 0, 4, &ids), SHAPE(4), NUMBERS(9, 9, 9, 5)) && is(ids, SHAPE(4), NUMBERS(1, 3, 5, 0)));
+    CU_ASSERT(is(heed_topk(g, IDS(6, 5, 9, -3, 9, 5, 9), 0, 4, &ids), SHAPE(4), NUMBERS(9, 9, 9, 5)) &&
+              is(ids, SHAPE(4), NUMBERS(1, 3, 5, 0)));
     /* the k best of many against a full sort */
     static float many[3][1000];
     for (int i = 0; i < 3000; i++) many[i / 1000][i % 1000] = (float)(i * 7919 % 613);
@@ -390,6 +443,7 @@ static void order(void)
     end();
 }
 
-CHECK_MAIN("shapes", {"axes of size one", axes_of_one}, {"views", views}, {"slices", slices}, {"gradients of parts", gradients_of_parts},
-           {"places are not planned", places_are_not_planned}, {"joins", joins}, {"refused memory", refusals}, {"triangles and masks", masks},
-           {"indices", indices}, {"into parameters", into_parameters}, {"order", order})
+CHECK_MAIN("shapes", {"axes of size one", axes_of_one}, {"views", views}, {"slices", slices},
+           {"gradients of parts", gradients_of_parts}, {"strided gradients", strided_gradients},
+           {"places are not planned", places_are_not_planned}, {"joins", joins}, {"refused memory", refusals},
+           {"triangles and masks", masks}, {"indices", indices}, {"into parameters", into_parameters}, {"order", order})

@@ -1,5 +1,5 @@
-/* What moving data costs on one thread, as a multiple of memcpy of as many bytes: copies of transposes, joins, rows by index. Takes turns
- * with memcpy and tells the best of each. */
+/* What moving data costs on one thread, as a multiple of memcpy of as many bytes: copies of transposes, joins, rows by index.
+ * Takes turns with memcpy and tells the best of each. */
 #include "autograd/memory.h"
 #include "ops/ops.h"
 
@@ -25,7 +25,10 @@ static heed_tensor *transpose(heed_graph *g) { return heed_contiguous(g, heed_tr
 static heed_tensor *transpose_back(heed_graph *g) { return heed_contiguous(g, heed_transpose(g, INPUT(4096, 512), 0, 1)); }
 static heed_tensor *odd(heed_graph *g) { return heed_contiguous(g, heed_transpose(g, INPUT(1999, 1001), 0, 1)); }
 static heed_tensor *heads(heed_graph *g) { return heed_contiguous(g, heed_transpose(g, INPUT(32, 128, 8, 64), 1, 2)); }
-static heed_tensor *keys(heed_graph *g) { return heed_contiguous(g, heed_transpose(g, heed_transpose(g, INPUT(32, 128, 8, 64), 1, 2), 2, 3)); }
+static heed_tensor *keys(heed_graph *g)
+{
+    return heed_contiguous(g, heed_transpose(g, heed_transpose(g, INPUT(32, 128, 8, 64), 1, 2), 2, 3));
+}
 static heed_tensor *added(heed_graph *g) { return heed_add(g, heed_transpose(g, INPUT(512, 4096), 0, 1), INPUT(4096, 512)); }
 static heed_tensor *sum(heed_graph *g) { return heed_sum(g, INPUT(32, 128, 512), HEED_AXIS(1), false); }
 static heed_tensor *outer(heed_graph *g) { return heed_contiguous(g, heed_transpose(g, INPUT(32, 128, 512), 0, 1)); }
@@ -42,7 +45,10 @@ static heed_tensor *slices(heed_graph *g) /* the gradient of 128 steps of a sequ
     heed_grad(g, heed_stack(g, 128, step, 0), heed_input(g, HEED_F32, SHAPE(128, 32, 512), other), 1, &x, &dx);
     return dx;
 }
-static heed_tensor *embedding(heed_graph *g) { return heed_embedding(g, INPUT(8192, 512), heed_input(g, HEED_I32, SHAPE(4096), ids)); }
+static heed_tensor *embedding(heed_graph *g)
+{
+    return heed_embedding(g, INPUT(8192, 512), heed_input(g, HEED_I32, SHAPE(4096), ids));
+}
 static heed_tensor *embedding_grad(heed_graph *g)
 {
     heed_tensor *table = INPUT(8192, 512), *dx;
@@ -52,9 +58,18 @@ static heed_tensor *embedding_grad(heed_graph *g)
 }
 
 static const struct { const char *name; heed_tensor *(*record)(heed_graph *g); } list[] = {
-    {"copy [512,4096] transposed", transpose}, {"copy [4096,512] transposed", transpose_back}, {"copy [1999,1001] transposed", odd},
-    {"copy [B,T,h,dk] as [B,h,T,dk]", heads}, {"copy [B,T,h,dk] as [B,h,dk,T]", keys}, {"copy [B,T,d] as [T,B,d]", outer}, {"copy, last axis flipped", flip},
-    {"add a transposed matrix", added}, {"sum over the middle of [B,T,d]", sum}, {"concat of 4 x [4096,128]", concat}, {"gradient of 128 slices", slices}, {"embedding of 4096 x 512", embedding},
+    {"copy [512,4096] transposed", transpose},
+    {"copy [4096,512] transposed", transpose_back},
+    {"copy [1999,1001] transposed", odd},
+    {"copy [B,T,h,dk] as [B,h,T,dk]", heads},
+    {"copy [B,T,h,dk] as [B,h,dk,T]", keys},
+    {"copy [B,T,d] as [T,B,d]", outer},
+    {"copy, last axis flipped", flip},
+    {"add a transposed matrix", added},
+    {"sum over the middle of [B,T,d]", sum},
+    {"concat of 4 x [4096,128]", concat},
+    {"gradient of 128 slices", slices},
+    {"embedding of 4096 x 512", embedding},
     {"its gradient to 8192 x 512", embedding_grad}};
 
 int main(void)
