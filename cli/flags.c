@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FLAGS = 48 };
+enum { MOST_FLAGS = 48, FIRST_FLAG = 256 }; /* 1 stands for a word, letters for short options */
 
 int usage_error(const char *verb, const char *format, ...)
 {
@@ -57,7 +57,7 @@ int read_flags(const char *verb, const char *about, const flag *flags, int argc,
 {
     struct option list[MOST_FLAGS + 2] = {{0}};
     int n = 0;
-    for (const flag *f = flags; f->name; f++, n++) list[n] = (struct option){f->name, f->value_name ? required_argument : no_argument, NULL, n + 1};
+    for (const flag *f = flags; f->name; f++, n++) list[n] = (struct option){f->name, f->value_name ? required_argument : no_argument, NULL, FIRST_FLAG + n};
     list[n] = (struct option){"help", no_argument, NULL, 'h'};
     *count = 0;
     optind = 1;
@@ -78,7 +78,7 @@ int read_flags(const char *verb, const char *about, const flag *flags, int argc,
                 for (const flag *k = flags; k->name; k++)
                     if (!strcmp(k->name, "output")) f = k;
                 if (!f) return unknown(verb, flags, "-o");
-            } else f = &flags[c - 1];
+            } else f = &flags[c - FIRST_FLAG];
             if (f->given) *f->given = true;
             if (f->text) *f->text = optarg;
             if (f->many) f->many->items[f->many->count++] = optarg;
