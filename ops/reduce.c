@@ -1,11 +1,25 @@
-/* Sums: over the last axis (fold_sum), over all axes but the last (columns), over a middle one (sum_middle); over any axes by way of these. */
+/* Sums over the last axis (fold_sum), all axes but the last (columns), a middle one (sum_middle); over any axes by way of these. */
 #include "ops/axes.h"
 #include "ops/map.h"
+#include "ops/vbasic.h"
 
-/* fold_sum   y = sum_c x_c over the last axis, in a fixed order: eight vector accumulators, added as a tree      dx_c = dy */
+/* fold_sum   y = sum_c x_c over the last axis      dx_c = dy
+ * The order is fixed by the length: eight vector accumulators, added as a tree; one for shorter rows; the shortest from left to right. */
 #define FOLD_SUM(T, V, N)                                                                     \
     static inline T fold_##V(int64_t n, const T *x)                                           \
     {                                                                                         \
+        if (n < N) { /* too short for vectors */                                              \
+            T sum = 0;                                                                        \
+            for (int64_t k = 0; k < n; k++) sum += x[k];                                      \
+            return sum;                                                                       \
+        }                                                                                     \
+        if (n < 8 * N) {                                                                      \
+            V s = V##_load(x);                                                                \
+            int64_t c = N;                                                                    \
+            for (; c + N <= n; c += N) s += V##_load(x + c);                                  \
+            if (c < n) s += V##_load_n(x + c, n - c);                                         \
+            return V##_sum(s);                                                                \
+        }                                                                                     \
         V s[8] = {{0}};                                                                       \
         int64_t c = 0;                                                                        \
         for (; c + 8 * N <= n; c += 8 * N)                                                    \
@@ -14,11 +28,7 @@
         if (c < n) s[7] += V##_load_n(x + c, n - c);                                          \
         for (int k = 4; k > 0; k /= 2)                                                        \
             for (int i = 0; i < k; i++) s[i] += s[i + k];                                     \
-        T lane[N];                                                                            \
-        V##_store(lane, s[0]);                                                                \
-        for (int k = N / 2; k > 0; k /= 2)                                                    \
-            for (int i = 0; i < k; i++) lane[i] += lane[i + k];                               \
-        return lane[0];                                                                       \
+        return V##_sum(s[0]);                                                                 \
     }
 FOLD_SUM(float, vf, VF)
 FOLD_SUM(double, vd, VD)
