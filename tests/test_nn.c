@@ -3,6 +3,7 @@
 #include "check.h"
 #include "ops/ops.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -399,8 +400,82 @@ static void attention_errors(void)
     end();
 }
 
+/* --- against PyTorch: tests/data/nn.txt, made by make_nn.py ------------------------------------------------------------------------------- */
+
+typedef struct array { int rank; int64_t shape[HEED_MAX_RANK], size; double x[256]; } array;
+
+static bool read_array(const char *name, array *a)
+{
+    char word[64];
+    FILE *f = fopen(TEST_DATA "/nn.txt", "r");
+    bool found = false, ok = f != NULL;
+    while (ok && !found && fscanf(f, "%63s %d", word, &a->rank) == 2) {
+        a->size = 1;
+        for (int i = 0; i < a->rank && ok; i++) {
+            ok = fscanf(f, "%" SCNd64, &a->shape[i]) == 1;
+            a->size *= a->shape[i];
+        }
+        ok = ok && a->size <= 256;
+        for (int64_t i = 0; i < a->size && ok; i++) ok = fscanf(f, "%lf", &a->x[i]) == 1;
+        found = ok && !strcmp(word, name);
+    }
+    if (f) fclose(f);
+    return found;
+}
+
+static heed_tensor *fixture(const char *op, const char *name)
+{
+    static array room[8];
+    static int turn;
+    array *a = &room[turn++ % 8];
+    char path[64];
+    snprintf(path, sizeof path, "%s.%s", op, name);
+    return read_array(path, a) ? heed_input(g, HEED_F64, a->rank, a->shape, a->x) : heed_graph_fail(g, HEED_INVALID, "no %s", path);
+}
+
+static void compare(const char *op, const char *name, heed_tensor *t)
+{
+    static array want;
+    char path[64];
+    snprintf(path, sizeof path, "%s.%s", op, name);
+    const double *got = heed_data(g, t);
+    CU_ASSERT_FATAL(got && read_array(path, &want) && want.size == heed_size(t));
+    for (int64_t i = 0; i < want.size; i++)
+        if (!near(got[i], want.x[i], 1e-13)) {
+            fprintf(stderr, "\n    %s, element %lld: %.17g instead of %.17g\n", path, (long long)i, got[i], want.x[i]);
+            CU_FAIL("a value differs");
+            return;
+        }
+}
+
+/* y and its gradients by the named inputs x */
+static void compare_all(const char *op, heed_tensor *y, int count, heed_tensor *const *x, const char *const *names)
+{
+    heed_tensor *dx[4];
+    compare(op, "y", y);
+    heed_grad(g, y, fixture(op, "dy"), count, x, dx);
+    for (int i = 0; i < count; i++) compare(op, names[i], dx[i]);
+}
+
+static void same_as_pytorch(void)
+{
+    begin();
+    heed_tensor *x[4] = {fixture("entropy", "x")}, *t = heed_cast(g, fixture("entropy", "t"), HEED_I32);
+    compare_all("entropy", heed_cross_entropy(g, x[0], t, -100, 0.1, HEED_MEAN), 1, x, (const char *[]){"dx"});
+    for (int i = 0; i < 3; i++) x[i] = fixture("layer_norm", (const char *[]){"x", "gamma", "beta"}[i]);
+    compare_all("layer_norm", heed_layer_norm(g, x[0], x[1], x[2], 1e-5), 3, x, (const char *[]){"dx", "dgamma", "dbeta"});
+    x[0] = fixture("gelu", "x");
+    compare_all("gelu", heed_gelu(g, heed_scale(g, x[0], 3)), 1, x, (const char *[]){"dx"});
+    compare_all("gelu_tanh", heed_gelu_tanh(g, heed_scale(g, x[0], 3)), 1, x, (const char *[]){"dx"});
+    for (int i = 0; i < 4; i++) x[i] = fixture("attention", (const char *[]){"q", "k", "v", "mask"}[i]);
+    compare_all("attention", heed_attention(g, x[0], x[1], x[2], &(heed_attention_options){.mask = x[3]}), 4, x,
+                (const char *[]){"dq", "dk", "dv", "dmask"});
+    CU_ASSERT_EQUAL(heed_graph_error(g)->code, HEED_OK);
+    end();
+}
+
 CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcasting", products}, {"products of vectors", products_of_vectors},
            {"gradients of weights add up", weight_gradients}, {"products: sentences", product_errors}, {"softmax and its kin", softmaxes},
            {"softmax of masked, large and missing numbers", softmax_extremes}, {"layer and root mean square normalisation", norms},
            {"dropout", dropouts}, {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses}, {"attention: both forms agree", forms_agree}, {"attention: layout and weights", weights_by_name},
-           {"attention: sentences", attention_errors})
+           {"attention: sentences", attention_errors}, {"the same as PyTorch", same_as_pytorch})
