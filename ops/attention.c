@@ -1,5 +1,5 @@
-/* Scaled dot-product attention, in two forms that agree: composed of ops, and blockwise (attention_kernel.h), which never holds a tensor of
- * queries x keys. */
+/* Scaled dot-product attention, in two forms that agree: composed of ops, and blockwise (attention_kernel.h), which never holds a
+ * tensor of queries x keys. */
 #include "ops/attention_kernel.h"
 #include "ops/dropout.h"
 #include "ops/map.h"
@@ -10,7 +10,8 @@
 
 /* attention_weights   w_ij = softmax over the visible keys j of x_ij, 0 elsewhere      dx = w (dy - sum_j dy_j w_j)
  *
- * Query i of T sees key j of S where j < lengths[b] and, when causal, j <= i + S - T. Operands: lengths [B,1,1,1] if given, scores [B,h,T,S]. */
+ * Query i of T sees key j of S where j < lengths[b] and, when causal, j <= i + S - T. Operands: lengths [B,1,1,1] if given, then
+ * scores [B,h,T,S]. */
 typedef struct weights_attr { bool causal; } weights_attr;
 
 #define WEIGHTS(T, V, N, suffix)                                                                               \
@@ -45,9 +46,10 @@ static void weights_vjp(heed_graph *g, const heed_vjp *v)
 const heed_op heed_op_attention_weights = {.name = "attention_weights", .kind = HEED_ROW, .operands = -1, .flags = HEED_SMOOTH,
     .attr_size = sizeof(weights_attr), .shape = weights_shape, .vjp = weights_vjp, .tile = HEED_TILES(attention_weights)};
 
-/* --- the composition --------------------------------------------------------------------------------------------------------------- */
+/* --- the composition -------------------------------------------------------------------------------------------------------- */
 
-/* What a call is besides its operands. The operands of all ops below: what they add, then query, key, value, then lengths and mask if given. */
+/* What a call is besides its operands. Operands of all ops below: what an op adds of its own, then query, key and value, then
+ * lengths and mask if given. */
 typedef struct attention_attr {
     double scale, dropout;
     heed_draw draw;
@@ -57,15 +59,12 @@ typedef struct attention_attr {
 
 enum { MOST = 7 };
 static int operands_of(const attention_attr *a) { return 3 + a->lengths + a->mask; }
-static heed_tensor *lengths_of(const attention_attr *a, heed_tensor *const *x) { return a->lengths ? x[3] : NULL; }
-static heed_tensor *mask_of(const attention_attr *a, heed_tensor *const *x) { return a->mask ? x[3 + a->lengths] : NULL; }
 
 static heed_tensor *weights(heed_graph *g, const attention_attr *a, heed_tensor *const *x)
 {
-    heed_tensor *scores = heed_scale(g, heed_matmul(g, x[0], heed_transpose(g, x[1], -1, -2)), a->scale), *lengths = lengths_of(a, x);
-    if (a->mask) scores = heed_add(g, scores, mask_of(a, x));
-    if (lengths) lengths = heed_reshape(g, lengths, 4, (int64_t[]){heed_size(lengths), 1, 1, 1});
-    heed_tensor *in[] = {lengths ? lengths : scores, scores};
+    heed_tensor *scores = heed_scale(g, heed_matmul(g, x[0], heed_transpose(g, x[1], -1, -2)), a->scale);
+    if (a->mask) scores = heed_add(g, scores, x[3 + a->lengths]);
+    heed_tensor *in[] = {a->lengths ? heed_reshape(g, x[3], 4, (int64_t[]){heed_size(x[3]), 1, 1, 1}) : scores, scores};
     return heed_apply(g, &heed_op_attention_weights, 1 + a->lengths, in, &(weights_attr){a->causal});
 }
 
@@ -75,7 +74,10 @@ static heed_tensor *weigh(heed_graph *g, const attention_attr *a, heed_tensor *w
     return heed_matmul(g, w, value);
 }
 
-static heed_tensor *composed(heed_graph *g, const attention_attr *a, heed_tensor *const *x) { return weigh(g, a, weights(g, a, x), x[2]); }
+static heed_tensor *composed(heed_graph *g, const attention_attr *a, heed_tensor *const *x)
+{
+    return weigh(g, a, weights(g, a, x), x[2]);
+}
 
 /* alias   y = x      dx = dy
  *
@@ -90,29 +92,31 @@ static void alias_vjp(heed_graph *g, const heed_vjp *v)
     (void)g;
     v->dx[0] = v->dy;
 }
-const heed_op heed_op_alias = {.name = "alias", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .shape = alias_shape, .vjp = alias_vjp};
+const heed_op heed_op_alias = {.name = "alias", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .shape = alias_shape,
+    .vjp = alias_vjp};
 
 static void aliases(heed_graph *g, int count, heed_tensor *const *x, heed_tensor **y)
 {
     for (int i = 0; i < count; i++) y[i] = heed_apply(g, &heed_op_alias, 1, &x[i], NULL);
 }
 
-/* --- blockwise ------------------------------------------------------------------------------------------------------------------------ */
+/* --- blockwise -------------------------------------------------------------------------------------------------------------- */
 
 /* Result and gradients of the kernels are packed: a node has one result.
  *
- * attention_pack   o [B,T,h,dv], then the logarithms of the sums [B,h,T] that the backward would have to find again by half of the forward's
- *                  work; they cost 1/dv of o's memory
- * attention        o [B,h,T,dv] seen in it      dq, dk, dv = attention_part of attention_pack_grad
- * attention_pack_grad   operands: the pack and do before the others; dq [B,T,h,dk], dk [B,S,h,dk], dv [B,S,h,dv]
- * attention_part        operands: those, and do before the others; one of them seen in it
+ * attention_pack        o [B,T,h,dv], then the logarithms of the sums [B,h,T], which the backward would have to find again by
+ *                       half of the forward's work; they cost 1/dv of o's memory
+ * attention             o [B,h,T,dv] seen in it (operands: the pack first)   dq, dk, dv = attention_part of attention_pack_grad
+ * attention_pack_grad   dq [B,T,h,dk], dk [B,S,h,dk], dv [B,S,h,dv] (operands: pack and do first)
+ * attention_part        one of them seen in it (operands: the pack of gradients and do first)
  *
- * The packs have no derivative: the views know what their values are functions of. A mask's gradient and second derivatives come from the composition. */
+ * The packs have no derivative: the views know of what operands their values are functions. A mask's gradient and second
+ * derivatives come from the composition. */
 static heed_sdpa sdpa_of(const heed_call *c, const heed_array *x, bool causal)
 {
     const heed_array *q = &x[0], *k = &x[1], *v = &x[2];
-    heed_sdpa p = {.f64 = c->y.dtype == HEED_F64, .batch = q->shape[0], .heads = q->shape[1], .queries = q->shape[2], .keys = k->shape[2],
-                   .qk_depth = q->shape[3], .v_depth = v->shape[3], .causal = causal,
+    heed_sdpa p = {.f64 = c->y.dtype == HEED_F64, .batch = q->shape[0], .heads = q->shape[1], .queries = q->shape[2],
+                   .keys = k->shape[2], .qk_depth = q->shape[3], .v_depth = v->shape[3], .causal = causal,
                    .q = {q->p, q->stride[0], q->stride[1], q->stride[2]}, .k = {k->p, k->stride[0], k->stride[1], k->stride[2]},
                    .v = {v->p, v->stride[0], v->stride[1], v->stride[2]}};
     return p;
@@ -210,10 +214,11 @@ static void pack_grad_run(const heed_call *c, int phase, int64_t task, void *scr
     heed_sdpa_task(&p, phase, task, c->shared, scratch);
 }
 
-/* Forward: q k^T and w v. Backward: these two again and three more, one for each gradient. A causal call skips up to half of it. */
+/* Forward: q k^T and w v. Backward: q k^T again, do v^T, and one product for each gradient. A causal call skips up to half. */
 static double work_of(const heed_sdpa *p, double scores, double values)
 {
-    return 2.0 * (double)(p->batch * p->heads) * (double)p->queries * (double)p->keys * (scores * (double)p->qk_depth + values * (double)p->v_depth);
+    return 2.0 * (double)(p->batch * p->heads) * (double)p->queries * (double)p->keys *
+           (scores * (double)p->qk_depth + values * (double)p->v_depth);
 }
 static double pack_flops(const heed_call *c)
 {
@@ -226,9 +231,7 @@ static double pack_grad_flops(const heed_call *c)
     return work_of(&p, 3, 2);
 }
 
-/* --- shapes and derivatives -------------------------------------------------------------------------------------------------------------- */
-
-static int64_t all(const heed_tensor *x) { return heed_size(x); }
+/* --- shapes and derivatives ------------------------------------------------------------------------------------------------- */
 
 static bool pack_shape(heed_shaping *s)
 {
@@ -243,7 +246,7 @@ static bool pack_grad_shape(heed_shaping *s)
 {
     s->dtype = heed_dtype_of(s->x[2]);
     s->rank = 1;
-    s->shape[0] = all(s->x[2]) + all(s->x[3]) + all(s->x[4]);
+    s->shape[0] = heed_size(s->x[2]) + heed_size(s->x[3]) + heed_size(s->x[4]);
     return true;
 }
 
@@ -265,7 +268,7 @@ static bool part_shape(heed_shaping *s)
 {
     int which = ((const attention_attr *)s->attr)->which;
     int64_t offset = 0;
-    for (int i = 0; i < which; i++) offset += all(s->x[2 + i]);
+    for (int i = 0; i < which; i++) offset += heed_size(s->x[2 + i]);
     return seen_in_pack(s, offset, s->x[2 + which], s->x[2 + which]);
 }
 
@@ -309,18 +312,18 @@ const heed_op heed_op_attention_pack = {.name = "attention_pack", .kind = HEED_K
     .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .shape = pack_shape, .work = pack_work,
     .tasks = pack_tasks, .run = pack_run, .flops = pack_flops};
 const heed_op heed_op_attention_pack_grad = {.name = "attention_pack_grad", .kind = HEED_KERNEL, .operands = -1,
-    .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .shape = pack_grad_shape, .work = pack_grad_work,
-    .tasks = pack_grad_tasks, .run = pack_grad_run, .flops = pack_grad_flops};
+    .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .shape = pack_grad_shape,
+    .work = pack_grad_work, .tasks = pack_grad_tasks, .run = pack_grad_run, .flops = pack_grad_flops};
 const heed_op heed_op_attention = {.name = "attention", .kind = HEED_VIEW, .operands = -1, .flags = HEED_SMOOTH,
     .attr_size = sizeof(attention_attr), .shape = attention_shape, .vjp = attention_vjp};
 const heed_op heed_op_attention_part = {.name = "attention_part", .kind = HEED_VIEW, .operands = -1, .flags = HEED_SMOOTH,
     .attr_size = sizeof(attention_attr), .shape = part_shape, .vjp = part_vjp};
 
-/* --- public functions ------------------------------------------------------------------------------------------------------------------------ */
+/* --- public functions ------------------------------------------------------------------------------------------------------- */
 
 /* Operands and attributes of a call; false, and the graph has failed, when they do not fit. */
-static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *o, attention_attr *a,
-                          heed_tensor **x)
+static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *o,
+                          attention_attr *a, heed_tensor **x)
 {
     const heed_attention_options none = {0};
     char tq[96], tk[96], tv[96];
@@ -329,31 +332,36 @@ static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_te
     heed_shape_text(q, tq, sizeof tq);
     heed_shape_text(k, tk, sizeof tk);
     heed_shape_text(v, tv, sizeof tv);
-    bool fits = heed_rank(q) == 4 && heed_rank(k) == 4 && heed_rank(v) == 4 && heed_dim(q, 3) == heed_dim(k, 3) && heed_dim(k, 2) == heed_dim(v, 2);
+    bool fits = heed_rank(q) == 4 && heed_rank(k) == 4 && heed_rank(v) == 4 && heed_dim(q, 3) == heed_dim(k, 3) &&
+                heed_dim(k, 2) == heed_dim(v, 2);
     for (int i = 0; i < 2 && fits; i++) fits = heed_dim(q, i) == heed_dim(k, i) && heed_dim(q, i) == heed_dim(v, i);
     if (!fits || heed_dtype_of(q) > HEED_F64 || heed_dtype_of(k) != heed_dtype_of(q) || heed_dtype_of(v) != heed_dtype_of(q)) {
-        heed_graph_fail(g, HEED_INVALID, "attention: query %s, key %s and value %s should be [B,h,T,dk], [B,h,S,dk], [B,h,S,dv] of one float dtype", tq,
-                        tk, tv);
+        heed_graph_fail(g, HEED_INVALID, "attention: query %s, key %s and value %s should be [B,h,T,dk], [B,h,S,dk], [B,h,S,dv] "
+                                         "of one float dtype", tq, tk, tv);
         return false;
     }
     if (!(o->dropout >= 0 && o->dropout < 1)) {
         heed_graph_fail(g, HEED_INVALID, "attention: dropout %g is not in 0 ... 1, without 1", o->dropout);
         return false;
     }
-    if (o->lengths && (heed_dtype_of(o->lengths) != HEED_I32 || heed_rank(o->lengths) != 1 || heed_dim(o->lengths, 0) != heed_dim(q, 0))) {
+    if (o->lengths &&
+        (heed_dtype_of(o->lengths) != HEED_I32 || heed_rank(o->lengths) != 1 || heed_dim(o->lengths, 0) != heed_dim(q, 0))) {
         heed_graph_fail(g, HEED_INVALID, "attention: lengths of shape %s and dtype %s, not one int32 for each of %lld sequences",
-                        heed_shape_text(o->lengths, tk, sizeof tk), heed_dtype_name(heed_dtype_of(o->lengths)), (long long)heed_dim(q, 0));
+                        heed_shape_text(o->lengths, tk, sizeof tk), heed_dtype_name(heed_dtype_of(o->lengths)),
+                        (long long)heed_dim(q, 0));
         return false;
     }
     int64_t scores[] = {heed_dim(q, 0), heed_dim(q, 1), heed_dim(q, 2), heed_dim(k, 2)};
     fits = !o->mask || (heed_dtype_of(o->mask) == heed_dtype_of(q) && heed_rank(o->mask) <= 4);
-    for (int i = 1; o->mask && fits && i <= heed_rank(o->mask); i++) fits = heed_dim(o->mask, -i) == 1 || heed_dim(o->mask, -i) == scores[4 - i];
+    for (int i = 1; o->mask && fits && i <= heed_rank(o->mask); i++)
+        fits = heed_dim(o->mask, -i) == 1 || heed_dim(o->mask, -i) == scores[4 - i];
     if (!fits) {
-        heed_graph_fail(g, HEED_INVALID, "attention: a mask of shape %s for query %s and key %s", heed_shape_text(o->mask, tv, sizeof tv), tq, tk);
+        heed_graph_fail(g, HEED_INVALID, "attention: a mask of shape %s for query %s and key %s",
+                        heed_shape_text(o->mask, tv, sizeof tv), tq, tk);
         return false;
     }
-    *a = (attention_attr){.scale = o->scale != 0 ? o->scale : 1 / sqrt((double)heed_dim(q, 3)), .causal = o->causal, .lengths = o->lengths != NULL,
-                          .mask = o->mask != NULL};
+    *a = (attention_attr){.scale = o->scale != 0 ? o->scale : 1 / sqrt((double)heed_dim(q, 3)), .causal = o->causal,
+                          .lengths = o->lengths != NULL, .mask = o->mask != NULL};
     if (o->dropout > 0 && heed_graph_is_training(g)) {
         a->dropout = o->dropout;
         a->draw = heed_next_draw(g);
@@ -367,7 +375,8 @@ static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_te
     return !heed_graph_error(g)->code;
 }
 
-heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *options)
+heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v,
+                                     const heed_attention_options *options)
 {
     attention_attr a;
     heed_tensor *x[MOST];

@@ -5,8 +5,8 @@
 #include "ops/vmath.h"
 #include "ops/vphilox.h"
 
-/* dropout   y_rc = x_rc / (1 - p) where word r C' + c of the draw is at least p 2^32, else 0; C' is the last axis' size rounded up to
- *           a multiple of 4, as in attention_kernel.h      dx = the same op with the same draw on dy
+/* dropout   y_rc = x_rc / (1 - p) where word r C' + c of the draw is at least p 2^32, else 0; C' is the last axis' size rounded
+ *           up to a multiple of 4, as in attention_kernel.h      dx = the same op with the same draw on dy
  *
  * The mask is a function of (seed, stream, place) and is never stored: the derivative draws it again. */
 typedef struct dropout_attr { uint64_t seed, stream; double p; } dropout_attr;
@@ -63,8 +63,8 @@ static bool dropout_shape(heed_shaping *s) { return heed_shape_float(s) && heed_
 
 static void dropout_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_apply(g, &heed_op_dropout, 1, &v->dy, v->attr); }
 
-const heed_op heed_op_dropout = {.name = "dropout", .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(dropout_attr),
-                                 .shape = dropout_shape, .vjp = dropout_vjp, .tile = HEED_TILES(dropout)};
+const heed_op heed_op_dropout = {.name = "dropout", .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH,
+    .attr_size = sizeof(dropout_attr), .shape = dropout_shape, .vjp = dropout_vjp, .tile = HEED_TILES(dropout)};
 
 heed_tensor *heed_dropout_by(heed_graph *g, heed_tensor *x, double p, heed_draw draw)
 {

@@ -62,6 +62,7 @@ static bool stop_shape(heed_shaping *s)
     for (int i = 0; i < heed_rank(s->x[0]); i++) s->stride[i] = heed_stride(s->x[0], i);
     return heed_shape_like(s, s->x[0]);
 }
-const heed_op heed_op_stop_gradient = {.name = "stop_gradient", .kind = HEED_VIEW, .operands = 1, .flags = HEED_NO_GRADIENT, .shape = stop_shape};
+const heed_op heed_op_stop_gradient = {.name = "stop_gradient", .kind = HEED_VIEW, .operands = 1, .flags = HEED_NO_GRADIENT,
+    .shape = stop_shape};
 heed_tensor *heed_stop_gradient(heed_graph *g, heed_tensor *x) { return heed_apply(g, &heed_op_stop_gradient, 1, &x, NULL); }
 #endif

@@ -1,4 +1,4 @@
-/* Layer normalisation (Ba, Kiros and Hinton 2016) and root mean square normalisation (Zhang and Sennrich 2019), over the last axis. */
+/* Layer normalisation (Ba, Kiros and Hinton 2016) and root mean square normalisation (Zhang and Sennrich 2019) of rows. */
 #include "ops/map.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -7,76 +7,78 @@
 
 /* With m the row's mean (0 for the root mean square), r = 1 / sqrt(mean (x - m)^2 + eps) and h = (x - m) r:
  *
- * norm        y = h gamma + beta                          dx = norm_grad, dgamma = sum over rows of dy h, dbeta = sum over rows of dy
- * norm_scale  y = r                                       dx = -dy r^2 h / n
- * norm_grad   y = r (v - mean v - h mean(v h)), v = dy gamma: linear in v and symmetric, so that with u the gradient of y, a = mean(u h),
- *             b = mean(v h) and G the op itself           dv = G(u)
- *             dx = -r (b G(u) + a G(v)) - r^2 h (mean(u v) - mean u mean v - a b) n / n
- * (without `mean v` and `mean u mean v` for the root mean square). */
+ * norm        y = h gamma + beta      dx = norm_grad, dgamma = dy h and dbeta = dy, summed over the rows
+ * norm_scale  y = r                   dx = -dy r^2 h / n
+ * norm_grad   y = G(v) = r (v - mean v - h mean(v h)), v = dy gamma
+ *
+ * G is linear and symmetric, so with u the gradient of y, a = mean(u h) and b = mean(v h)
+ *             dv = G(u),   dx = -r (b G(u) + a G(v)) - r^2 h (mean(u v) - mean u mean v - a b)
+ * (the products with mean v are missing for the root mean square). */
 typedef struct norm_attr { double eps; int center; } norm_attr;
 
-#define NORM(T, V, N, suffix)                                                                          \
-    static inline T norm_stats_##V(int64_t n, const T *x, int64_t cx, const norm_attr *p, T *mean)     \
-    {                                                                                                  \
-        T sum = 0;                                                                                     \
-        if (p->center) ROW_SUM(V, N, n, sum, V##_get(x, cx, at, k));                                   \
-        *mean = sum / (T)n;                                                                            \
-        V m = V##_set(*mean), d;                                                                       \
-        ROW_SUM(V, N, n, sum, (d = V##_get(x, cx, at, k) - m, d * d));                                 \
-        return 1 / V##_sqrt(V##_set(sum / (T)n + (T)p->eps))[0];                                       \
-    }                                                                                                  \
-    static inline void norm_row_##V(int64_t n, T *y, const T *x, int64_t cx, const T *gamma, int64_t cg, const T *beta, int64_t cb, \
-                                    const norm_attr *p)                                                \
-    {                                                                                                  \
-        T mean, scale = norm_stats_##V(n, x, cx, p, &mean);                                            \
-        V m = V##_set(mean), r = V##_set(scale);                                                       \
-        if (!gamma) ROW_EACH(N, n, V##_put(y + at, (V##_get(x, cx, at, k) - m) * r, k));               \
-        else if (!beta) ROW_EACH(N, n, V##_put(y + at, (V##_get(x, cx, at, k) - m) * r * V##_get(gamma, cg, at, k), k)); \
-        else ROW_EACH(N, n, V##_put(y + at, V##_fma((V##_get(x, cx, at, k) - m) * r, V##_get(gamma, cg, at, k), V##_get(beta, cb, at, k)), k)); \
-    }                                                                                                  \
-    HEED_ISA_DECLARE(heed_tile_fn, norm_##suffix);                                                     \
-    void HEED_ISA_FN(norm_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)               \
-    {                                                                                                  \
-        heed_span none = {0}, sg = t->count > 1 ? x[1] : none, sb = t->count > 2 ? x[2] : none;        \
-        for (int64_t r = 0; r < t->rows; r++) {                                                        \
-            T *o = (T *)y.p + r * y.row;                                                               \
-            const T *a = (const T *)x->p + r * x->row;                                                 \
-            const T *gamma = sg.p ? (const T *)sg.p + r * sg.row : NULL, *beta = sb.p ? (const T *)sb.p + r * sb.row : NULL; \
+#define NORM(T, V, N, suffix)                                                                                                  \
+    static inline T norm_stats_##V(int64_t n, const T *x, int64_t cx, const norm_attr *p, T *mean)                             \
+    {                                                                                                                          \
+        T sum = 0;                                                                                                             \
+        if (p->center) ROW_SUM(V, N, n, sum, V##_get(x, cx, at, k));                                                           \
+        *mean = sum / (T)n;                                                                                                    \
+        V m = V##_set(*mean), d;                                                                                               \
+        ROW_SUM(V, N, n, sum, (d = V##_get(x, cx, at, k) - m, d * d));                                                         \
+        return 1 / V##_sqrt(V##_set(sum / (T)n + (T)p->eps))[0];                                                               \
+    }                                                                                                                          \
+    static inline void norm_row_##V(int64_t n, T *y, const T *x, int64_t cx, const T *gamma, int64_t cg, const T *beta,        \
+                                    int64_t cb, const norm_attr *p)                                                            \
+    {                                                                                                                          \
+        T mean, scale = norm_stats_##V(n, x, cx, p, &mean);                                                                    \
+        V m = V##_set(mean), r = V##_set(scale), h;                                                                            \
+        if (!gamma) ROW_EACH(N, n, V##_put(y + at, (V##_get(x, cx, at, k) - m) * r, k));                                       \
+        else if (!beta) ROW_EACH(N, n, V##_put(y + at, (V##_get(x, cx, at, k) - m) * r * V##_get(gamma, cg, at, k), k));       \
+        else ROW_EACH(N, n, h = (V##_get(x, cx, at, k) - m) * r;                                                               \
+                      V##_put(y + at, V##_fma(h, V##_get(gamma, cg, at, k), V##_get(beta, cb, at, k)), k));                    \
+    }                                                                                                                          \
+    HEED_ISA_DECLARE(heed_tile_fn, norm_##suffix);                                                                             \
+    void HEED_ISA_FN(norm_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)                                       \
+    {                                                                                                                          \
+        heed_span none = {0}, sg = t->count > 1 ? x[1] : none, sb = t->count > 2 ? x[2] : none;                                \
+        for (int64_t r = 0; r < t->rows; r++) {                                                                                \
+            T *o = (T *)y.p + r * y.row;                                                                                       \
+            const T *a = (const T *)x->p + r * x->row;                                                                         \
+            const T *gamma = sg.p ? (const T *)sg.p + r * sg.row : NULL, *beta = sb.p ? (const T *)sb.p + r * sb.row : NULL;   \
             if (x->col && (sg.col || !gamma) && (sb.col || !beta)) norm_row_##V(t->cols, o, a, 1, gamma, 1, beta, 1, t->attr); \
-            else norm_row_##V(t->cols, o, a, x->col, gamma, sg.col, beta, sb.col, t->attr);            \
-        }                                                                                              \
-    }                                                                                                  \
-    HEED_ISA_DECLARE(heed_tile_fn, norm_scale_##suffix);                                               \
-    void HEED_ISA_FN(norm_scale_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)         \
-    {                                                                                                  \
-        T mean;                                                                                        \
-        for (int64_t r = 0; r < t->rows; r++)                                                          \
-            ((T *)y.p)[r * y.row] = norm_stats_##V(t->cols, (const T *)x->p + r * x->row, x->col, t->attr, &mean); \
-    }                                                                                                  \
-    static inline void norm_grad_row_##V(int64_t n, T *y, const T *x, int64_t cx, const T *dy, int64_t cd, const T *gamma, int64_t cg, \
-                                         const norm_attr *p)                                           \
-    {                                                                                                  \
-        T mean, scale = norm_stats_##V(n, x, cx, p, &mean), sum = 0, dot;                              \
-        V m = V##_set(mean), r = V##_set(scale), v;                                                    \
-        /* v, then h: y holds v on the way */                                                          \
-        if (gamma) ROW_EACH(N, n, V##_put(y + at, V##_get(dy, cd, at, k) * V##_get(gamma, cg, at, k), k)); \
-        else ROW_EACH(N, n, V##_put(y + at, V##_get(dy, cd, at, k), k));                               \
-        if (p->center) ROW_SUM(V, N, n, sum, V##_get(y, 1, at, k));                                    \
-        ROW_SUM(V, N, n, dot, (v = V##_get(y, 1, at, k), v * ((V##_get(x, cx, at, k) - m) * r)));      \
-        V a = V##_set(sum / (T)n), b = V##_set(dot / (T)n);                                            \
-        ROW_EACH(N, n, V##_put(y + at, (V##_get(y, 1, at, k) - a - (V##_get(x, cx, at, k) - m) * r * b) * r, k)); \
-    }                                                                                                  \
-    HEED_ISA_DECLARE(heed_tile_fn, norm_grad_##suffix);                                                \
-    void HEED_ISA_FN(norm_grad_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)          \
-    {                                                                                                  \
-        heed_span none = {0}, sg = t->count > 2 ? x[2] : none;                                         \
-        for (int64_t r = 0; r < t->rows; r++) {                                                        \
-            T *o = (T *)y.p + r * y.row;                                                               \
-            const T *a = (const T *)x->p + r * x->row, *d = (const T *)x[1].p + r * x[1].row;          \
-            const T *gamma = sg.p ? (const T *)sg.p + r * sg.row : NULL;                               \
-            if (x->col && x[1].col && (sg.col || !gamma)) norm_grad_row_##V(t->cols, o, a, 1, d, 1, gamma, 1, t->attr); \
-            else norm_grad_row_##V(t->cols, o, a, x->col, d, x[1].col, gamma, sg.col, t->attr);        \
-        }                                                                                              \
+            else norm_row_##V(t->cols, o, a, x->col, gamma, sg.col, beta, sb.col, t->attr);                                    \
+        }                                                                                                                      \
+    }                                                                                                                          \
+    HEED_ISA_DECLARE(heed_tile_fn, norm_scale_##suffix);                                                                       \
+    void HEED_ISA_FN(norm_scale_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)                                 \
+    {                                                                                                                          \
+        T mean;                                                                                                                \
+        for (int64_t r = 0; r < t->rows; r++)                                                                                  \
+            ((T *)y.p)[r * y.row] = norm_stats_##V(t->cols, (const T *)x->p + r * x->row, x->col, t->attr, &mean);             \
+    }                                                                                                                          \
+    static inline void norm_grad_row_##V(int64_t n, T *y, const T *x, int64_t cx, const T *dy, int64_t cd, const T *gamma,     \
+                                         int64_t cg, const norm_attr *p)                                                       \
+    {                                                                                                                          \
+        T mean, scale = norm_stats_##V(n, x, cx, p, &mean), sum = 0, dot;                                                      \
+        V m = V##_set(mean), r = V##_set(scale), v;                                                                            \
+        /* v, then h: y holds v on the way */                                                                                  \
+        if (gamma) ROW_EACH(N, n, V##_put(y + at, V##_get(dy, cd, at, k) * V##_get(gamma, cg, at, k), k));                     \
+        else ROW_EACH(N, n, V##_put(y + at, V##_get(dy, cd, at, k), k));                                                       \
+        if (p->center) ROW_SUM(V, N, n, sum, V##_get(y, 1, at, k));                                                            \
+        ROW_SUM(V, N, n, dot, (v = V##_get(y, 1, at, k), v * ((V##_get(x, cx, at, k) - m) * r)));                              \
+        V a = V##_set(sum / (T)n), b = V##_set(dot / (T)n);                                                                    \
+        ROW_EACH(N, n, V##_put(y + at, (V##_get(y, 1, at, k) - a - (V##_get(x, cx, at, k) - m) * r * b) * r, k));              \
+    }                                                                                                                          \
+    HEED_ISA_DECLARE(heed_tile_fn, norm_grad_##suffix);                                                                        \
+    void HEED_ISA_FN(norm_grad_##suffix)(const heed_tile *t, heed_span y, const heed_span *x)                                  \
+    {                                                                                                                          \
+        heed_span none = {0}, sg = t->count > 2 ? x[2] : none;                                                                 \
+        for (int64_t r = 0; r < t->rows; r++) {                                                                                \
+            T *o = (T *)y.p + r * y.row;                                                                                       \
+            const T *a = (const T *)x->p + r * x->row, *d = (const T *)x[1].p + r * x[1].row;                                  \
+            const T *gamma = sg.p ? (const T *)sg.p + r * sg.row : NULL;                                                       \
+            if (x->col && x[1].col && (sg.col || !gamma)) norm_grad_row_##V(t->cols, o, a, 1, d, 1, gamma, 1, t->attr);        \
+            else norm_grad_row_##V(t->cols, o, a, x->col, d, x[1].col, gamma, sg.col, t->attr);                                \
+        }                                                                                                                      \
     }
 NORM(float, vf, VF, f32)
 NORM(double, vd, VD, f64)
@@ -97,7 +99,10 @@ static bool norm_scale_shape(heed_shaping *s)
 
 extern const heed_op heed_op_norm, heed_op_norm_scale, heed_op_norm_grad;
 
-static heed_tensor *mean_of(heed_graph *g, heed_tensor *x) { return heed_scale(g, heed_sum(g, x, HEED_LAST, true), 1 / (double)heed_dim(x, -1)); }
+static heed_tensor *mean_of(heed_graph *g, heed_tensor *x)
+{
+    return heed_scale(g, heed_sum(g, x, HEED_LAST, true), 1 / (double)heed_dim(x, -1));
+}
 
 static void norm_vjp(heed_graph *g, const heed_vjp *v)
 {
@@ -131,14 +136,15 @@ static void norm_grad_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = heed_neg(g, heed_mul(g, r, heed_add(g, inner, heed_mul(g, heed_mul(g, r, q), h))));
 }
 
-const heed_op heed_op_norm = {.name = "norm", .kind = HEED_ROW, .operands = -1, .flags = HEED_SMOOTH, .attr_size = sizeof(norm_attr),
-    .shape = norm_shape, .vjp = norm_vjp, .tile = HEED_TILES(norm)};
-const heed_op heed_op_norm_scale = {.name = "norm_scale", .kind = HEED_FOLD, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(norm_attr),
-    .shape = norm_scale_shape, .vjp = norm_scale_vjp, .tile = HEED_TILES(norm_scale)};
-const heed_op heed_op_norm_grad = {.name = "norm_grad", .kind = HEED_ROW, .operands = -1, .flags = HEED_SMOOTH, .attr_size = sizeof(norm_attr),
-    .shape = norm_shape, .vjp = norm_grad_vjp, .tile = HEED_TILES(norm_grad)};
+const heed_op heed_op_norm = {.name = "norm", .kind = HEED_ROW, .operands = -1, .flags = HEED_SMOOTH,
+    .attr_size = sizeof(norm_attr), .shape = norm_shape, .vjp = norm_vjp, .tile = HEED_TILES(norm)};
+const heed_op heed_op_norm_scale = {.name = "norm_scale", .kind = HEED_FOLD, .operands = 1, .flags = HEED_SMOOTH,
+    .attr_size = sizeof(norm_attr), .shape = norm_scale_shape, .vjp = norm_scale_vjp, .tile = HEED_TILES(norm_scale)};
+const heed_op heed_op_norm_grad = {.name = "norm_grad", .kind = HEED_ROW, .operands = -1, .flags = HEED_SMOOTH,
+    .attr_size = sizeof(norm_attr), .shape = norm_shape, .vjp = norm_grad_vjp, .tile = HEED_TILES(norm_grad)};
 
-static heed_tensor *normalise(heed_graph *g, const char *name, heed_tensor *x, heed_tensor *gamma, heed_tensor *beta, norm_attr attr)
+static heed_tensor *normalise(heed_graph *g, const char *name, heed_tensor *x, heed_tensor *gamma, heed_tensor *beta,
+                              norm_attr attr)
 {
     if (heed_graph_error(g)->code) return x;
     heed_tensor *in[3] = {x, gamma, beta};

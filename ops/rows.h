@@ -1,7 +1,8 @@
 /* What kernels over rows share: loops over a row of n elements, vector by vector, and sums in a fixed order.
  *
- * In the loops' statements `at` is the position in the row and `k` how many elements there are from it on, at most a vector; in all but the last
- * step k is the constant N, so that conditions on it vanish. `col` of an operand is 1, or 0 where one number stands for the row.
+ * In the loops' statements `at` is the position in the row and `k` how many elements there are from it on, at most a vector; in
+ * all but the last step k is the constant N, so that conditions on it vanish. `col` of an operand is 1, or 0 where one number
+ * stands for the row.
  */
 #ifndef HEED_ROWS_H
 #define HEED_ROWS_H

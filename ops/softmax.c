@@ -1,5 +1,5 @@
-/* Softmax and its logarithm. A row that is -inf throughout (all masked) has no softmax: here it is zeros, and its logarithm -inf, so that
- * masked rows add nothing and carry no NaN. */
+/* Softmax and its logarithm. A row that is -inf throughout (all masked) has no softmax: here it is zeros, and its logarithm -inf,
+ * so that masked rows add nothing and carry no NaN. */
 #include "ops/map.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -76,19 +76,20 @@ static void log_softmax_vjp(heed_graph *g, const heed_vjp *v)
 
 static void logsumexp_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_mul(g, heed_softmax(g, v->x[0], -1), v->dy); }
 
-const heed_op heed_op_softmax = {.name = "softmax", .kind = HEED_ROW, .operands = 1, .flags = HEED_SMOOTH, .shape = row_shape, .vjp = softmax_vjp,
-                                 .tile = HEED_TILES(softmax)};
-const heed_op heed_op_log_softmax = {.name = "log_softmax", .kind = HEED_ROW, .operands = 1, .flags = HEED_SMOOTH, .shape = row_shape,
-                                     .vjp = log_softmax_vjp, .tile = HEED_TILES(log_softmax)};
-const heed_op heed_op_logsumexp = {.name = "logsumexp", .kind = HEED_FOLD, .operands = 1, .flags = HEED_SMOOTH, .shape = number_shape,
-                                   .vjp = logsumexp_vjp, .tile = HEED_TILES(logsumexp)};
+const heed_op heed_op_softmax = {.name = "softmax", .kind = HEED_ROW, .operands = 1, .flags = HEED_SMOOTH, .shape = row_shape,
+    .vjp = softmax_vjp, .tile = HEED_TILES(softmax)};
+const heed_op heed_op_log_softmax = {.name = "log_softmax", .kind = HEED_ROW, .operands = 1, .flags = HEED_SMOOTH,
+    .shape = row_shape, .vjp = log_softmax_vjp, .tile = HEED_TILES(log_softmax)};
+const heed_op heed_op_logsumexp = {.name = "logsumexp", .kind = HEED_FOLD, .operands = 1, .flags = HEED_SMOOTH,
+    .shape = number_shape, .vjp = logsumexp_vjp, .tile = HEED_TILES(logsumexp)};
 
 /* The op works along the last axis; another one is moved there and back. */
 static heed_tensor *along(heed_graph *g, const heed_op *op, heed_tensor *x, int axis)
 {
     int rank = heed_rank(x);
     if (heed_graph_error(g)->code) return x;
-    if (axis < -rank || axis >= rank) return heed_graph_fail(g, HEED_INVALID, "%s: axis %d of a tensor of rank %d", op->name, axis, rank);
+    if (axis < -rank || axis >= rank)
+        return heed_graph_fail(g, HEED_INVALID, "%s: axis %d of a tensor of rank %d", op->name, axis, rank);
     bool last = axis == -1 || axis == rank - 1;
     if (!last) x = heed_transpose(g, x, axis, -1);
     heed_tensor *y = heed_apply(g, op, 1, &x, NULL);

@@ -1,4 +1,4 @@
-/* The ops of neural networks: values against plain loops in double precision, sentences of errors. Gradients: tests/cases_nn.c. */
+/* The ops of neural networks: values against plain loops and PyTorch, sentences of errors. Gradients are in tests/cases_nn.c. */
 #include "autograd/params.h"
 #include "check.h"
 #include "ops/ops.h"
@@ -37,7 +37,7 @@ static bool fails_with(const char *sentence)
     return ok;
 }
 
-/* --- products of matrices ---------------------------------------------------------------------------------------------------------- */
+/* --- products of matrices --------------------------------------------------------------------------------------------------- */
 
 /* Row-major strides of `x` over the batch axes of a result of rank `rank`, 0 where it is broadcast. */
 static int64_t offset_of(const heed_tensor *x, int64_t batch, int rank, const int64_t *shape)
@@ -165,7 +165,7 @@ static void product_errors(void)
     end();
 }
 
-/* --- softmax and normalisation -------------------------------------------------------------------------------------------------------- */
+/* --- softmax and normalisation ---------------------------------------------------------------------------------------------- */
 
 static heed_tensor *input(const double *x, int rank, const int64_t *shape) { return heed_input(g, HEED_F64, rank, shape, x); }
 
@@ -175,12 +175,14 @@ static void softmaxes(void)
     enum { R = 5, C = 37 };
     const double *x = numbers(R * C, 5);
     heed_tensor *t = input(x, SHAPE(R, C));
-    const double *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, HEED_LAST, true));
+    const double *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)),
+                 *s = heed_data(g, heed_logsumexp(g, t, HEED_LAST, true));
     for (int r = 0; r < R; r++) {
         double sum = 0;
         for (int c = 0; c < C; c++) sum += exp(x[r * C + c]);
         CU_ASSERT(near(s[r], log(sum), 1e-14));
-        for (int c = 0; c < C; c++) CU_ASSERT(near(p[r * C + c], exp(x[r * C + c]) / sum, 1e-14) && near(l[r * C + c], x[r * C + c] - log(sum), 1e-14));
+        for (int c = 0; c < C; c++)
+            CU_ASSERT(near(p[r * C + c], exp(x[r * C + c]) / sum, 1e-14) && near(l[r * C + c], x[r * C + c] - log(sum), 1e-14));
     }
     heed_softmax(g, t, 2);
     CU_ASSERT(fails_with("softmax: axis 2 of a tensor of rank 2"));
@@ -191,10 +193,12 @@ static void softmaxes(void)
 static void softmax_extremes(void)
 {
     begin();
-    const float rows[5][3] = {{-INFINITY, 0, -INFINITY}, {-INFINITY, -INFINITY, -INFINITY}, {1e30f, 1e30f, -1e30f}, {300, 200, 100}, {0, NAN, 0}};
+    const float rows[5][3] = {
+        {-INFINITY, 0, -INFINITY}, {-INFINITY, -INFINITY, -INFINITY}, {1e30f, 1e30f, -1e30f}, {300, 200, 100}, {0, NAN, 0}};
     heed_tensor *t = heed_input(g, HEED_F32, 2, (int64_t[]){5, 3}, rows);
     const float want[4][3] = {{0, 1, 0}, {0, 0, 0}, {0.5, 0.5, 0}, {1, 0, 0}};
-    const float *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)), *s = heed_data(g, heed_logsumexp(g, t, HEED_AXIS(1), true));
+    const float *p = heed_data(g, heed_softmax(g, t, 1)), *l = heed_data(g, heed_log_softmax(g, t, 1)),
+                *s = heed_data(g, heed_logsumexp(g, t, HEED_LAST, true));
     for (int i = 0; i < 12; i++) CU_ASSERT(near((double)p[i], (double)want[i / 3][i % 3], 1e-7));
     for (int i = 12; i < 15; i++) CU_ASSERT(isnan(p[i]) && isnan(l[i]));
     CU_ASSERT(!memcmp(l, (float[]){-INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY}, 24));
@@ -213,7 +217,8 @@ static void norms(void)
     for (int r = 0; r < R; r++) {
         double mean = 0, variance = 0, square = 0;
         for (int c = 0; c < C; c++) mean += x[r * C + c] / C;
-        for (int c = 0; c < C; c++) variance += (x[r * C + c] - mean) * (x[r * C + c] - mean) / C, square += x[r * C + c] * x[r * C + c] / C;
+        for (int c = 0; c < C; c++)
+            variance += (x[r * C + c] - mean) * (x[r * C + c] - mean) / C, square += x[r * C + c] * x[r * C + c] / C;
         for (int c = 0; c < C; c++) {
             CU_ASSERT(near(layer[r * C + c], (x[r * C + c] - mean) / sqrt(variance + 1e-5) * gamma[c] + beta[c], 1e-13));
             CU_ASSERT(near(rms[r * C + c], x[r * C + c] / sqrt(square + 1e-5) * gamma[c], 1e-13));
@@ -224,7 +229,7 @@ static void norms(void)
     end();
 }
 
-/* About p of the elements fall out, the others are scaled; the same words for the gradient, other words for another draw or step. */
+/* About p of the elements fall out, the others are scaled; the same words for the gradient, other words for another draw. */
 static void dropouts(void)
 {
     begin();
@@ -251,7 +256,7 @@ static void dropouts(void)
     end();
 }
 
-/* --- losses ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- losses ----------------------------------------------------------------------------------------------------------------- */
 
 static void cross_entropies(void)
 {
@@ -260,8 +265,10 @@ static void cross_entropies(void)
     const double *x = numbers(R * V, 10), smoothing = 0.1;
     const int32_t targets[R] = {3, -100, 22, 0, 7, -100};
     heed_tensor *t = input(x, SHAPE(R, V)), *k = heed_input(g, HEED_I32, SHAPE(R), targets);
-    heed_tensor *each = heed_cross_entropy(g, t, k, -100, smoothing, HEED_EACH), *mean = heed_cross_entropy(g, t, k, -100, smoothing, HEED_MEAN);
-    heed_tensor *nll = heed_nll(g, heed_log_softmax(g, t, -1), k, -100, HEED_EACH), *plain = heed_cross_entropy(g, t, k, -100, 0, HEED_EACH);
+    heed_tensor *each = heed_cross_entropy(g, t, k, -100, smoothing, HEED_EACH),
+                *mean = heed_cross_entropy(g, t, k, -100, smoothing, HEED_MEAN);
+    heed_tensor *nll = heed_nll(g, heed_log_softmax(g, t, -1), k, -100, HEED_EACH),
+                *plain = heed_cross_entropy(g, t, k, -100, 0, HEED_EACH);
     const double *got = heed_data(g, each), *a = heed_data(g, nll), *b = heed_data(g, plain);
     double total = 0;
     for (int r = 0; r < R; r++) {
@@ -283,9 +290,11 @@ static void cross_entropies(void)
     late = heed_cast(g, names, HEED_I32);
     heed_grad(g, heed_cross_entropy(g, t, late, -1, 0, HEED_TOTAL), NULL, 1, &t, &dx);
     CU_ASSERT(isnan(((const double *)heed_data(g, dx))[V]));
-    CU_ASSERT(heed_item(g, heed_cross_entropy(g, input(x, SHAPE(1, V)), heed_input(g, HEED_I32, SHAPE(1), targets + 1), -100, 0, HEED_MEAN)) == 0);
+    CU_ASSERT(heed_item(g, heed_cross_entropy(g, input(x, SHAPE(1, V)), heed_input(g, HEED_I32, SHAPE(1), targets + 1), -100, 0,
+                                              HEED_MEAN)) == 0);
     heed_cross_entropy(g, t, heed_input(g, HEED_I32, SHAPE(2), targets + 3), -100, 0, HEED_MEAN);
-    CU_ASSERT(fails_with("cross_entropy: targets are int32 of shape [2] for scores of [6,23], which want int32 without the last axis"));
+    CU_ASSERT(
+        fails_with("cross_entropy: targets are int32 of shape [2] for scores of [6,23], which want int32 without the last axis"));
     heed_nll(g, input(x, SHAPE(R, V)), input(x, SHAPE(R)), -100, HEED_MEAN);
     CU_ASSERT(fails_with("nll: targets are float64 of shape [6]"));
     heed_cross_entropy(g, input(x, SHAPE(R, V)), heed_input(g, HEED_I32, SHAPE(R), targets), -100, 2, HEED_MEAN);
@@ -318,12 +327,13 @@ static void other_losses(void)
     end();
 }
 
-/* --- attention --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------------------------------------- */
 
 enum { B = 2, H = 3, T = 19, S = 23, DK = 8, DV = 12 };
 typedef heed_tensor *attend_fn(heed_graph *, heed_tensor *, heed_tensor *, heed_tensor *, const heed_attention_options *);
 
-/* Result and gradients of one form, in a graph of its own: so both make the same draw. The heads are cut out of the last axis, as in modules. */
+/* Result and gradients of one form, in a graph of its own: so both make the same draw. Heads are cut out of the last axis, as in
+ * modules. */
 static void attend(attend_fn *form, int kind, double out[4][B * S * H * DV])
 {
     begin();
@@ -332,8 +342,10 @@ static void attend(attend_fn *form, int kind, double out[4][B * S * H * DV])
     heed_attention_options o = {.causal = kind & 1, .dropout = kind & 8 ? 0.3 : 0, .scale = kind & 16 ? 0.2 : 0};
     if (kind & 2) o.lengths = heed_input(g, HEED_I32, SHAPE(B), lengths);
     if (kind & 4) o.mask = input(numbers(H * T * S, 20), SHAPE(H, T, S));
-    heed_tensor *t[4] = {input(numbers(B * T * H * DK, 21), SHAPE(B, T, H, DK)), input(numbers(B * S * H * DK, 22), SHAPE(B, S, H, DK)),
-                         input(numbers(B * S * H * DV, 23), SHAPE(B, S, H, DV))}, *d[3];
+    heed_tensor *t[4] = {input(numbers(B * T * H * DK, 21), SHAPE(B, T, H, DK)),
+                         input(numbers(B * S * H * DK, 22), SHAPE(B, S, H, DK)),
+                         input(numbers(B * S * H * DV, 23), SHAPE(B, S, H, DV))},
+                *d[3];
     t[3] = form(g, heed_transpose(g, t[0], 1, 2), heed_transpose(g, t[1], 1, 2), heed_transpose(g, t[2], 1, 2), &o);
     heed_grad(g, t[3], input(numbers(B * T * H * DV, 24), SHAPE(B, H, T, DV)), 3, t, d);
     for (int i = 0; i < 4; i++) {
@@ -364,7 +376,8 @@ static void weights_by_name(void)
     begin();
     heed_graph_training(g, true);
     heed_keep_named(g, "*.weights");
-    heed_tensor *q = input(numbers(B * H * T * DK, 25), SHAPE(B, H, T, DK)), *k = input(numbers(B * H * S * DK, 26), SHAPE(B, H, S, DK));
+    heed_tensor *q = input(numbers(B * H * T * DK, 25), SHAPE(B, H, T, DK)),
+                *k = input(numbers(B * H * S * DK, 26), SHAPE(B, H, S, DK));
     heed_scope(g, "enc.%d", 0);
     heed_tensor *y = heed_attention(g, q, k, k, &(heed_attention_options){.causal = true, .dropout = 0.5});
     heed_scope_end(g);
@@ -387,7 +400,8 @@ static void attention_errors(void)
     begin();
     const double *x = numbers(512, 27);
     heed_attention(g, input(x, SHAPE(2, 2, 3, 4)), input(x, SHAPE(2, 2, 5, 3)), input(x, SHAPE(2, 2, 5, 3)), NULL);
-    CU_ASSERT(fails_with("attention: query [2,2,3,4], key [2,2,5,3] and value [2,2,5,3] should be [B,h,T,dk], [B,h,S,dk], [B,h,S,dv]"));
+    CU_ASSERT(
+        fails_with("attention: query [2,2,3,4], key [2,2,5,3] and value [2,2,5,3] should be [B,h,T,dk], [B,h,S,dk], [B,h,S,dv]"));
     heed_tensor *q = input(x, SHAPE(2, 2, 3, 4));
     heed_attention(g, q, q, q, &(heed_attention_options){.dropout = 1});
     CU_ASSERT(fails_with("attention: dropout 1 is not in 0 ... 1, without 1"));
@@ -400,7 +414,7 @@ static void attention_errors(void)
     end();
 }
 
-/* --- against PyTorch: tests/data/nn.txt, made by make_nn.py ------------------------------------------------------------------------------- */
+/* --- against PyTorch: tests/data/nn.txt, made by make_nn.py ----------------------------------------------------------------- */
 
 typedef struct array { int rank; int64_t shape[HEED_MAX_RANK], size; double x[256]; } array;
 
@@ -430,7 +444,8 @@ static heed_tensor *fixture(const char *op, const char *name)
     array *a = &room[turn++ % 8];
     char path[64];
     snprintf(path, sizeof path, "%s.%s", op, name);
-    return read_array(path, a) ? heed_input(g, HEED_F64, a->rank, a->shape, a->x) : heed_graph_fail(g, HEED_INVALID, "no %s", path);
+    return read_array(path, a) ? heed_input(g, HEED_F64, a->rank, a->shape, a->x)
+                               : heed_graph_fail(g, HEED_INVALID, "no %s", path);
 }
 
 static void compare(const char *op, const char *name, heed_tensor *t)
@@ -474,8 +489,11 @@ static void same_as_pytorch(void)
     end();
 }
 
-CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcasting", products}, {"products of vectors", products_of_vectors},
-           {"gradients of weights add up", weight_gradients}, {"products: sentences", product_errors}, {"softmax and its kin", softmaxes},
-           {"softmax of masked, large and missing numbers", softmax_extremes}, {"layer and root mean square normalisation", norms},
-           {"dropout", dropouts}, {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses}, {"attention: both forms agree", forms_agree}, {"attention: layout and weights", weights_by_name},
+CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcasting", products},
+           {"products of vectors", products_of_vectors}, {"gradients of weights add up", weight_gradients},
+           {"products: sentences", product_errors}, {"softmax and its kin", softmaxes},
+           {"softmax of masked, large and missing numbers", softmax_extremes},
+           {"layer and root mean square normalisation", norms}, {"dropout", dropouts},
+           {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses},
+           {"attention: both forms agree", forms_agree}, {"attention: layout and weights", weights_by_name},
            {"attention: sentences", attention_errors}, {"the same as PyTorch", same_as_pytorch})
