@@ -237,8 +237,8 @@ static bool pack_shape(heed_shaping *s)
 {
     const heed_tensor *q = s->x[0], *v = s->x[2];
     s->dtype = heed_dtype_of(q);
-    s->rank = 1;
-    s->shape[0] = heed_dim(q, 0) * heed_dim(q, 1) * heed_dim(q, 2) * (heed_dim(v, 3) + 1);
+    s->rank = 4;
+    memcpy(s->shape, (int64_t[]){heed_dim(q, 0), heed_dim(q, 2), heed_dim(q, 1), heed_dim(v, 3) + 1}, 4 * sizeof *s->shape);
     return true;
 }
 

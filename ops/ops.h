@@ -197,32 +197,32 @@ heed_tensor *heed_sort(heed_graph *g, heed_tensor *x, int axis, bool descending,
 /* The k largest along an axis, largest first; `ids` (or NULL) gets their indices. */
 heed_tensor *heed_topk(heed_graph *g, heed_tensor *x, int axis, int64_t k, heed_tensor **ids);
 
-/* --- products of matrices -------------------------------------------------------------------------------------------------------- */
+/* --- products of matrices --------------------------------------------------------------------------------------------------- */
 
-/* a [..., m, k] times b [..., k, n] -> [..., m, n]; leading axes broadcast. As in NumPy a of rank 1 counts as one row, b of rank 1
- * as one column, and that axis is left out of the result. Transposed operands are not copied. One matrix b for many batches of rows is one
- * product over all rows, also in its gradient. */
+/* a [..., m, k] times b [..., k, n] -> [..., m, n]; leading axes broadcast. As in NumPy a of rank 1 counts as one row, b of rank
+ * 1 as one column, and that axis is left out of the result. Transposed operands are not copied. One matrix b for many batches of
+ * rows is one product over all rows, also in its gradient. */
 heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b);
 /* x [..., in] w [in, out] + bias [out] (or NULL) */
 heed_tensor *heed_linear(heed_graph *g, heed_tensor *x, heed_tensor *w, heed_tensor *bias);
 /* a [..., m] and b [..., n] -> a_i b_j [..., m, n] */
 heed_tensor *heed_outer(heed_graph *g, heed_tensor *a, heed_tensor *b);
 
-/* --- softmax and normalisation ------------------------------------------------------------------------------------------------------ */
+/* --- softmax and normalisation ---------------------------------------------------------------------------------------------- */
 
-/* exp(x_i) / sum_j exp(x_j) along an axis, and its logarithm. Where all x are -inf, softmax is 0 and log_softmax -inf: a masked row
- * adds nothing. */
+/* exp(x_i) / sum_j exp(x_j) along an axis, and its logarithm. Where all x are -inf, softmax is 0 and log_softmax -inf: a masked
+ * row adds nothing. */
 heed_tensor *heed_softmax(heed_graph *g, heed_tensor *x, int axis);
 heed_tensor *heed_log_softmax(heed_graph *g, heed_tensor *x, int axis);
-/* (x - mean) / sqrt(variance + eps) gamma + beta over the last axis, variance without Bessel's correction; gamma and beta [n] may be NULL
- * (Ba, Kiros and Hinton 2016). */
+/* (x - mean) / sqrt(variance + eps) gamma + beta over the last axis, variance without Bessel's correction; gamma and beta [n] may
+ * be NULL (Ba, Kiros and Hinton 2016). */
 heed_tensor *heed_layer_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, heed_tensor *beta, double eps);
 /* x / sqrt(mean of squares + eps) gamma (Zhang and Sennrich 2019) */
 heed_tensor *heed_rms_norm(heed_graph *g, heed_tensor *x, heed_tensor *gamma, double eps);
-/* Zero with probability p, else x / (1 - p), while the graph is training; x itself otherwise. Makes one draw (heed_graph_seed). */
+/* Zero with probability p, else x / (1 - p), while the graph is training; x itself otherwise. Makes a draw (heed_graph_seed). */
 heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p);
 
-/* --- attention (Vaswani et al. 2017, section 3.2.1) --------------------------------------------------------------------------------- */
+/* --- attention (Vaswani et al. 2017, section 3.2.1) ------------------------------------------------------------------------- */
 
 typedef struct heed_attention_options {
     double scale;         /* of the scores; 0: 1 / sqrt(dk) */
@@ -232,26 +232,29 @@ typedef struct heed_attention_options {
     double dropout;       /* of weights, while the graph is training */
 } heed_attention_options;
 
-/* softmax(scale q k^T + mask) v for query [B,h,T,dk], key [B,h,S,dk] and value [B,h,S,dv] -> [B,h,T,dv], blockwise (Dao et al. 2022): no tensor
- * of T x S is made. A query that sees no key gives 0. `options` may be NULL. The result lies in memory as [B,T,h,dv]: to transpose axes 1 and 2
- * and reshape to [B,T,h dv] costs nothing. The weights before dropout, [B,h,T,S], can be had under the name "weights" (heed_keep_named,
- * heed_find): they are computed if asked for. The mask's gradient and second derivatives go through the composition. */
+/* softmax(scale q k^T + mask) v for query [B,h,T,dk], key [B,h,S,dk] and value [B,h,S,dv] -> [B,h,T,dv], blockwise (Dao et al.
+ * 2022): no tensor of T x S is made. A query that sees no key gives 0. `options` may be NULL. The result lies in memory as
+ * [B,T,h,dv]: to transpose axes 1 and 2 and reshape to [B,T,h dv] costs nothing. The weights before dropout, [B,h,T,S], can be
+ * had under the name "weights" (heed_keep_named, heed_find): they are computed if asked for. The mask's gradient and second
+ * derivatives go through the composition. */
 heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *options);
 /* The same composed of matmul, softmax and dropout, with the same draw. */
-heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *options);
+heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v,
+                                     const heed_attention_options *options);
 
-/* --- losses ---------------------------------------------------------------------------------------------------------------------- */
+/* --- losses ----------------------------------------------------------------------------------------------------------------- */
 
 /* HEED_MEAN and HEED_TOTAL give a scalar, HEED_EACH one number for each element or token. */
 typedef enum heed_reduction { HEED_MEAN, HEED_TOTAL, HEED_EACH } heed_reduction;
 
 /* Of scores [..., V] against int32 targets [...]: -sum_c q_c log softmax(logits)_c, where q is 1 - smoothing at the target
- * plus smoothing / V everywhere. Tokens whose target is `ignore` cost 0, get no gradient and do not count in the mean (0 when none
- * counts). Any other target outside of 0 ... V-1 fails the graph where it is known on recording, and gives NaN where it is not. */
-heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor *targets, int32_t ignore, double smoothing, heed_reduction reduction);
+ * plus smoothing / V everywhere. Tokens whose target is `ignore` cost 0, get no gradient and do not count in the mean (0 when
+ * none counts). Any other target outside of 0 ... V-1 fails the graph where it is known on recording, else it gives NaN. */
+heed_tensor *heed_cross_entropy(heed_graph *g, heed_tensor *logits, heed_tensor *targets, int32_t ignore, double smoothing,
+                                heed_reduction reduction);
 /* -log_p at the targets, otherwise like it */
 heed_tensor *heed_nll(heed_graph *g, heed_tensor *log_p, heed_tensor *targets, int32_t ignore, heed_reduction reduction);
-/* p (log p - log_q), elementwise; 0 where p is 0. Its sum over an axis is the Kullback-Leibler divergence of distributions along it. */
+/* p (log p - log_q), elementwise; 0 where p is 0. Its sum over an axis is the Kullback-Leibler divergence along it. */
 heed_tensor *heed_kl(heed_graph *g, heed_tensor *p, heed_tensor *log_q, heed_reduction reduction);
 /* (x - target)^2 */
 heed_tensor *heed_mse(heed_graph *g, heed_tensor *x, heed_tensor *target, heed_reduction reduction);
