@@ -241,14 +241,22 @@ static void no_memory_is_needed_after_warm_up(void)
     CU_ASSERT_EQUAL(b.live, 0);
 }
 
+static void *refusing_the_huge(void *context, void *p, size_t old, size_t size)
+{
+    (void)context, (void)old;
+    if (!size) free(p);
+    return size && size < (size_t)1 << 30 ? malloc(size) : NULL;
+}
+
 /* Sizes that no machine has are refused, not wrapped around. */
 static void sizes_beyond_memory(void)
 {
+    heed_set_allocator(refusing_the_huge, NULL);
     heed_graph *g = heed_graph_new();
     const int64_t huge = (int64_t)1 << 44;
     for (int i = 0; i < 3; i++) {
         heed_tensor *x = heed_expand(g, heed_scalar(g, HEED_F64, 1), 1, (int64_t[]){i == 2 ? INT64_MAX / 4 : huge}), *sum = x;
-        for (int k = 0; k < 70 && i == 1; k++) sum = heed_keep(g, heed_matmul(g, heed_reshape(g, sum, 2, (int64_t[]){huge, 1}), heed_expand(g, heed_scalar(g, HEED_F64, 1), 2, (int64_t[]){1, 1})));
+        for (int k = 0; k < 140000 && i == 1; k++) sum = heed_keep(g, heed_neg(g, sum)); /* together more than 2^64 bytes */
         heed_tensor *y = heed_add(g, sum, heed_scalar(g, HEED_F64, 1));
         CU_ASSERT_PTR_NULL(heed_data(g, y));
         CU_ASSERT(heed_graph_error(g)->code == HEED_NO_MEMORY || heed_graph_error(g)->code == HEED_INVALID);
@@ -262,6 +270,7 @@ static void sizes_beyond_memory(void)
     CU_ASSERT(check_says(heed_params_error(ps)->message, "huge: "));
     CU_ASSERT_EQUAL(heed_param_size(p), 0);
     heed_params_free(ps);
+    heed_set_allocator(NULL, NULL);
 }
 
 CHECK_MAIN("memory of runs", {"a loop of random lengths asks for nothing", random_lengths},

@@ -3,14 +3,14 @@
 #include "check.h"
 #include "own_ops.h"
 
-enum { ROWS = 300, COLS = 70, N = ROWS * COLS };
+enum { ROWS = 300, COLS = 70, N = ROWS * COLS, MORE = 8 };
 
-static double data[N];
+static double data[N + MORE];
 static heed_graph *g;
 
 static void begin(void)
 {
-    for (int i = 0; i < N; i++) data[i] = sin(1 + 7.3 * i);
+    for (int i = 0; i < N + MORE; i++) data[i] = sin(1 + 7.3 * i);
     g = heed_graph_new();
     heed_graph_threads(g, 2);
 }

@@ -114,7 +114,7 @@ static void strangers(void)
 {
     heed_graph *g = heed_graph_new(), *other = heed_graph_new();
     for (int i = 0; i < 3; i++) input(other, 2, 3);
-    heed_tensor *stranger = input(other, 2, 3), *dx[1];
+    heed_tensor *stranger = input(other, 2, 3), *dx[2];
     for (int what = 0; what < 11; what++) {
         heed_tensor *x = input(g, 2, 3), *both[] = {x, stranger};
         switch (what) {
