@@ -7,6 +7,7 @@ static const struct verb { const char *name; int (*run)(int argc, char **argv); 
     {"train", verb_train, "learn from pairs of lines, a dictionary or a text; go on with a run"},
     {"inspect", verb_inspect, "what a checkpoint holds"},
     {"explain", verb_explain, "parameters, memory and FLOPs of a model before it runs"},
+    {"bench", verb_bench, "time training steps and parts of them"},
     {"numbers", verb_numbers, "numbers and their English names, as a dictionary to learn from"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

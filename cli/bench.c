@@ -1,0 +1,142 @@
+/* heed bench: the time of a case of bench/, as a line of JSON or on demand. */
+#include "autograd/parallel.h"
+#include "bench/bench.h"
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { MOST_STEPS = 100000, MOST_THREADS = 1024 };
+
+typedef struct how {
+    const char *set;
+    int64_t threads, steps, warmup;
+    bool serve;
+} how;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int smaller(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* seconds of each of n steps */
+static heed_code measure(bench_work *w, const bench_case *c, int64_t n, double *seconds, heed_error *e)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double start = now();
+        if (bench_step(w, c, e)) break;
+        seconds[i] = now() - start;
+    }
+    return e->code;
+}
+
+static heed_code report(bench_work *w, const bench_case *c, int64_t n, heed_error *e)
+{
+    double *seconds = heed_calloc((size_t)n, sizeof *seconds);
+    if (!seconds) return heed_fail(e, HEED_NO_MEMORY, "no memory for %lld times", (long long)n);
+    if (!measure(w, c, n, seconds, e)) {
+        qsort(seconds, (size_t)n, sizeof *seconds, smaller);
+        double median = (seconds[(n - 1) / 2] + seconds[n / 2]) / 2;
+        struct rusage use;
+        getrusage(RUSAGE_SELF, &use);
+        long long units = c->family->units(&w->shape);
+        printf("{\"peer\": \"heed %s\", \"case\": \"%s\", \"threads\": %d, \"median_s\": %.6f, \"min_s\": %.6f, \"max_s\": %.6f, "
+               "\"units\": %lld, \"unit\": \"%s\", \"per_s\": %.1f, \"weights\": %lld, \"peak_mib\": %ld}\n",
+               HEED_VERSION, c->name, heed_thread_count(heed_graph_threads_now(w->graph)), median, seconds[0], seconds[n - 1], units,
+               c->family->unit, (double)units / median, (long long)heed_params_size(w->params), use.ru_maxrss / 1024);
+        fflush(stdout);
+    }
+    heed_free(seconds);
+    return e->code;
+}
+
+/* Says "ready", then does as many units as each line of the input asks for and answers with the seconds of one. */
+static heed_code serve(bench_work *w, const bench_case *c, heed_error *e)
+{
+    char line[64];
+    printf("ready %lld %s\n", (long long)c->family->units(&w->shape), c->family->unit);
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        char *end;
+        long n = strtol(line, &end, 10);
+        if (end == line || *end != '\n' || n < 1)
+            return heed_fail(e, HEED_INVALID, "--serve: a line of the input is a number of units, 1 or more, not '%.*s'", (int)strcspn(line, "\n"), line);
+        double start = now();
+        for (long i = 0; i < n; i++)
+            if (bench_step(w, c, e)) return e->code;
+        printf("%.9f\n", (now() - start) / (double)n);
+        fflush(stdout);
+    }
+    return HEED_OK;
+}
+
+static heed_code run(const bench_case *c, const how *h, heed_error *e)
+{
+    bench_work w;
+    bench_begin(&w, c, h->set, (int)h->threads, e);
+    for (int64_t i = 0; i < h->warmup && !e->code; i++) bench_step(&w, c, e);
+    if (!e->code) h->serve ? serve(&w, c, e) : report(&w, c, h->steps ? h->steps : c->steps, e);
+    bench_end(&w);
+    return e->code;
+}
+
+static int list(void)
+{
+    for (const bench_case *c = bench_cases; c->name; c++) printf("%-17s %s\n", c->name, c->shape);
+    return STATUS_OK;
+}
+
+static int run_all(const char *names, const how *h)
+{
+    heed_error e = {0};
+    if (!strcmp(names, "all")) {
+        for (const bench_case *c = bench_cases; c->name && !e.code; c++) run(c, h, &e);
+    } else {
+        for (const char *at = names; !e.code; at += strcspn(at, ",") + 1) {
+            char name[32];
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+            const bench_case *c = bench_find(name, &e);
+            if (c) run(c, h, &e);
+            if (!at[strcspn(at, ",")]) break;
+        }
+    }
+    if (e.code == HEED_INVALID) return usage_error("bench", "%s", e.message);
+    return e.code ? failure("bench", &e) : STATUS_OK;
+}
+
+int verb_bench(int argc, char **argv)
+{
+    const char *words[1], *threads = "0", *steps = "0", *warmup = "2";
+    how h = {0};
+    bool listed = false;
+    const flag flags[] = {
+        {"set", "KEY=VALUE,...", &h.set, NULL, NULL, "changes of the case's shape"},
+        {"threads", "N", &threads, NULL, NULL, "threads (0: OMP_NUM_THREADS, else all cores)"},
+        {"steps", "N", &steps, NULL, NULL, "units to measure (0: the case's own number)"},
+        {"warmup", "N", &warmup, NULL, NULL, "units before that (2)"},
+        {"serve", NULL, NULL, NULL, &h.serve, "read a number of units a line, answer with the seconds of one"},
+        {"list", NULL, NULL, NULL, &listed, "the cases and their shapes"},
+        {0},
+    };
+    int count, status = read_flags("bench",
+                                   "usage: heed bench CASE[,CASE...] | all [option ...]\n\nMeasures a unit of work of each case; one JSON line "
+                                   "a case. bench/README.md tells more.\n\n",
+                                   flags, argc, argv, words, 1, &count);
+    if (status >= 0) return status;
+    if (listed) return list();
+    if (!count) return usage_error("bench", "name a case, several with commas, or all; --list names them");
+    if (!flag_int("bench", "threads", threads, 0, MOST_THREADS, &h.threads) || !flag_int("bench", "steps", steps, 0, MOST_STEPS, &h.steps) ||
+        !flag_int("bench", "warmup", warmup, 0, MOST_STEPS, &h.warmup))
+        return STATUS_USAGE;
+    return run_all(words[0], &h);
+}
