@@ -22,9 +22,10 @@ typedef struct heed_runlog heed_runlog;
 heed_runlog *heed_runlog_open(const char *path, int64_t last_step, heed_error *e);
 void         heed_runlog_close(heed_runlog *log);
 
+typedef enum heed_log_type { HEED_LOG_INT, HEED_LOG_REAL, HEED_LOG_BOOL, HEED_LOG_TEXT } heed_log_type;
 typedef struct heed_log_value {
     const char *key;
-    enum { HEED_LOG_INT, HEED_LOG_REAL, HEED_LOG_BOOL, HEED_LOG_TEXT } type;
+    heed_log_type type;
     union { int64_t i; double r; bool b; const char *t; };
 } heed_log_value;
 

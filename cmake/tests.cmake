@@ -1,0 +1,15 @@
+# Tests that are no C programs of tests/: the installed library from outside, and the examples. Exit status 77 is a skip.
+function(heed_script_test name)
+  add_test(NAME ${name} COMMAND ${ARGN})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+endfunction()
+
+if(HEED_SANITIZE)
+  set(sanitized sanitized)
+endif()
+heed_script_test(install sh ${CMAKE_SOURCE_DIR}/tests/install.sh ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${CMAKE_C_COMPILER} ${sanitized})
+if(HEED_EXAMPLES)
+  foreach(name first)
+    heed_script_test(example_${name} example_${name})
+  endforeach()
+endif()
