@@ -21,6 +21,8 @@
 #include "ops/ops.h"
 
 #include "models/attention.h"
+#include "models/decoder.h"
+#include "models/decoding.h"
 #include "models/layers.h"
 #include "models/transformer.h"
 

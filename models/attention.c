@@ -25,16 +25,29 @@ heed_tensor *heed_join_heads(heed_graph *g, heed_tensor *x)
     return heed_reshape(g, heed_transpose(g, x, 1, 2), 3, shape);
 }
 
-heed_tensor *heed_multihead_apply(heed_graph *g, const heed_multihead *m, heed_tensor *x, heed_tensor *memory, heed_mask mask)
+void heed_multihead_keys(heed_graph *g, const heed_multihead *m, heed_tensor *memory, heed_tensor **k, heed_tensor **v)
+{
+    heed_scope(g, "%s", m->name);
+    *k = heed_split_heads(g, heed_dense_apply(g, &m->k, memory), m->heads);
+    *v = heed_split_heads(g, heed_dense_apply(g, &m->v, memory), m->heads);
+    heed_scope_end(g);
+}
+
+heed_tensor *heed_multihead_attend(heed_graph *g, const heed_multihead *m, heed_tensor *x, heed_tensor *k, heed_tensor *v, heed_mask mask)
 {
     heed_scope(g, "%s", m->name);
     heed_tensor *q = heed_split_heads(g, heed_dense_apply(g, &m->q, x), m->heads);
-    heed_tensor *k = heed_split_heads(g, heed_dense_apply(g, &m->k, memory), m->heads);
-    heed_tensor *v = heed_split_heads(g, heed_dense_apply(g, &m->v, memory), m->heads);
     heed_attention_options how = {.scale = 1 / sqrt((double)m->dk), .causal = mask.causal, .lengths = mask.lengths, .mask = mask.additive,
                                   .dropout = m->dropout};
     heed_tensor *heads = heed_attention(g, q, k, v, &how);
     heed_tensor *y = heed_dense_apply(g, &m->o, heed_join_heads(g, heads));
     heed_scope_end(g);
     return y;
+}
+
+heed_tensor *heed_multihead_apply(heed_graph *g, const heed_multihead *m, heed_tensor *x, heed_tensor *memory, heed_mask mask)
+{
+    heed_tensor *k, *v;
+    heed_multihead_keys(g, m, memory, &k, &v);
+    return heed_multihead_attend(g, m, x, k, v, mask);
 }

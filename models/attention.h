@@ -29,6 +29,10 @@ void heed_multihead_init(heed_multihead *m, heed_params *ps, const char *name, i
 /* x [B, T, d] asks, memory [B, S, d] answers (x itself in self-attention): [B, T, d] */
 heed_tensor *heed_multihead_apply(heed_graph *g, const heed_multihead *m, heed_tensor *x, heed_tensor *memory, heed_mask mask);
 
+/* Its two halves: the memory's keys [B, h, S, dk] and values [B, h, S, dv], and the attention of x to them. */
+void heed_multihead_keys(heed_graph *g, const heed_multihead *m, heed_tensor *memory, heed_tensor **k, heed_tensor **v);
+heed_tensor *heed_multihead_attend(heed_graph *g, const heed_multihead *m, heed_tensor *x, heed_tensor *k, heed_tensor *v, heed_mask mask);
+
 /* [B, T, h dk] as heads [B, h, T, dk], and back: views */
 heed_tensor *heed_split_heads(heed_graph *g, heed_tensor *x, int64_t heads);
 heed_tensor *heed_join_heads(heed_graph *g, heed_tensor *x);

@@ -1,0 +1,112 @@
+/* heed decode: lines in, what the model makes of them out. */
+#include "cli/writer.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char about[] =
+    "usage: heed decode CHECKPOINT [option ...] < lines > outputs\n\n"
+    "Writes a line for every line of standard input, in order: what an encoder-decoder makes of it, or a language model's prompt with its\n"
+    "continuation up to the end of the line. An empty line gives an empty line. With --nbest, lines of\n"
+    "    number of the input line TAB score TAB output                     (score: log-probability after the length penalty)\n"
+    "best first. With --sample, outputs are drawn instead of searched, N of them with --nbest; the score is the log-probability.\n\n";
+
+typedef struct output { bool many, raw; int64_t nbest, written; } output;
+
+static void put_units(const writer *w, heed_hypothesis h)
+{
+    for (int64_t k = 0; k < h.length; k++) printf("%s%s", k ? " " : "", heed_vocab_unit(w->j.tgt_vocab, h.ids[k]).bytes);
+}
+
+static heed_code put_batch(writer *w, output *o, heed_error *e)
+{
+    for (int64_t r = 0; r < w->rows && !e->code; r++) {
+        int64_t count = writer_count(w, r);
+        o->written++;
+        if (!count && !o->many) putchar('\n');
+        for (int64_t k = 0; k < count && k < o->nbest && !e->code; k++) {
+            heed_hypothesis h = writer_at(w, r, k);
+            if (o->many) printf("%lld\t%.4f\t", (long long)o->written, h.score);
+            if (o->raw) put_units(w, h);
+            else {
+                heed_line line = writer_text(w, h, e);
+                if (line.bytes) fwrite(line.bytes, 1, line.length, stdout);
+            }
+            putchar('\n');
+        }
+    }
+    if (!e->code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(e, "standard output");
+    return e->code;
+}
+
+static int decode(writer *w, output *o, int64_t rows, heed_error *e)
+{
+    heed_lines *in = heed_lines_open(stdin, "standard input", HEED_MAX_LINE, e);
+    heed_line line;
+    size_t unknown = 0;
+    uint64_t number = 0;
+    bool more = in != NULL, told = false;
+    while (more && !e->code) {
+        writer_begin(w);
+        while (!writer_is_full(w, rows) && (more = heed_lines_next(in, &line, e)) && !e->code) writer_add(w, line, ++number, &unknown, e);
+        if (unknown && !told) {
+            fprintf(stderr, "heed decode: line %llu or one shortly before has a symbol that the vocabulary lacks; such symbols are read as <unk>\n",
+                    (unsigned long long)number);
+            told = true;
+        }
+        if (!e->code && !writer_run(w, e)) put_batch(w, o, e);
+    }
+    heed_lines_free(in);
+    return e->code ? failure("decode", e) : STATUS_OK;
+}
+
+int verb_decode(int argc, char **argv)
+{
+    search_flags search = {0};
+    const char *nbest = NULL, *temperature = NULL, *top_k = NULL, *top_p = NULL, *seed = NULL, *batch = NULL, *file;
+    output o = {.nbest = 1};
+    bool sample = false;
+    const flag flags[] = {
+        SEARCH_FLAGS(search),
+        {"nbest", "N", &nbest, NULL, NULL, "the N best (or N draws) of each line, with scores; a beam of N at least"},
+        {"sample", NULL, NULL, NULL, &sample, "draw instead of searching"},
+        {"temperature", "T", &temperature, NULL, NULL, "below 1: the likely more often; above 1: less (1)"},
+        {"top-k", "K", &top_k, NULL, NULL, "draw among the K likeliest symbols only (0: all)"},
+        {"top-p", "P", &top_p, NULL, NULL, "draw among the fewest symbols that have P of the probability (1)"},
+        {"seed", "N", &seed, NULL, NULL, "of the draws; line i's do not depend on the other lines (1)"},
+        {"raw", NULL, NULL, NULL, &o.raw, "the vocabulary's units with blanks between them, not joined to text"},
+        {"batch", "N", &batch, NULL, NULL, "lines read before the first is answered (32; 1 on a terminal)"},
+        {0},
+    };
+    int words, status = read_flags("decode", about, flags, argc, argv, &file, 1, &words);
+    if (status >= 0) return status;
+    if (!words) return usage_error("decode", "name a checkpoint, such as RUN/best.h5");
+    if (!sample && (temperature || top_k || top_p || seed)) return usage_error("decode", "--temperature, --top-k, --top-p and --seed go with --sample");
+    if (sample && search.beam) return usage_error("decode", "--sample and --beam exclude each other");
+    int64_t rows = isatty(STDIN_FILENO) ? 1 : 32, number = 1;
+    double t = 1, p = 1;
+    int64_t k = 0;
+    if ((nbest && !flag_int("decode", "nbest", nbest, 1, 1000, &o.nbest)) || (batch && !flag_int("decode", "batch", batch, 1, 100000, &rows)) ||
+        (temperature && !flag_real("decode", "temperature", temperature, 1e-3, 1e3, &t)) ||
+        (top_k && !flag_int("decode", "top-k", top_k, 0, INT32_MAX, &k)) || (top_p && !flag_real("decode", "top-p", top_p, 1e-6, 1, &p)) ||
+        (seed && !flag_int("decode", "seed", seed, 0, INT64_MAX, &number)))
+        return STATUS_USAGE;
+    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error like any other */
+    heed_error e = {0};
+    writer w;
+    status = writer_open(&w, "decode", file, &search, &e);
+    if (status < 0) {
+        o.many = nbest != NULL;
+        w.how.sample = sample;
+        w.how.temperature = t;
+        w.how.top_k = k;
+        w.how.top_p = p;
+        w.how.seed = (uint64_t)number;
+        if (sample) w.how.beam = o.nbest, w.how.alpha = 0;
+        else if (o.nbest > w.how.beam) w.how.beam = o.nbest;
+        status = decode(&w, &o, rows, &e);
+    }
+    writer_free(&w);
+    return status;
+}

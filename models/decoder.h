@@ -1,0 +1,50 @@
+/* A Transformer that writes: one position at a time, with the keys and values of earlier positions kept, so that a step costs one position
+ * however many came before (but for attention to them).
+ *
+ *     heed_decoder *d = heed_decoder_new(g, model);
+ *     heed_decoder_start(d, sentences, width, steps, src, lengths, &e);
+ *     for (;;) {
+ *         heed_tensor *logits = heed_decoder_step(d, ids);           recorded after a reset of the graph
+ *         const float *scores = heed_data(g, logits);                computed
+ *         ... choose ids; when rows changed places: heed_decoder_select(d, count, from, &e);
+ *     }
+ *
+ * There are `width` rows a sentence (the beams), R = sentences * width in all. Rows of one sentence share the encoder's keys and
+ * values. Steps of one R share one plan; the store of keys and values grows by doubling, so a step allocates nothing otherwise.
+ */
+#ifndef HEED_DECODER_H
+#define HEED_DECODER_H
+
+#include "transformer.h"
+
+typedef struct heed_decoder heed_decoder;
+
+/* Works in `g`, which it resets and takes out of training. Graph and model stay the caller's and must outlive it. NULL: no memory. */
+heed_decoder *heed_decoder_new(heed_graph *g, const heed_transformer *m);
+void heed_decoder_free(heed_decoder *d);
+
+/* Runs the encoder on src [sentences, steps] with lengths [sentences], each at least 1, and begins at position 0. For a language model steps
+ * is 0 and src and lengths are NULL. */
+heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, int64_t steps, const int32_t *src, const int32_t *lengths,
+                             heed_error *e);
+
+/* Resets the graph and records the next position: ids [R] stand there (the begin symbol at first), the result is the logits [R, V] of the symbols
+ * that follow. It must be computed before the next call. Errors are the graph's. `ids` must live as long. */
+heed_tensor *heed_decoder_step(heed_decoder *d, const int32_t *ids);
+
+/* Row i of the rows to come goes on from what is now row from[i], for i below sentences * width. Rows of one new sentence come from rows
+ * of one old sentence, whose sources come along; sentences without successors leave. */
+heed_code heed_decoder_select(heed_decoder *d, int64_t sentences, const int32_t *from, heed_error *e);
+
+int64_t heed_decoder_rows(const heed_decoder *d);
+int64_t heed_decoder_position(const heed_decoder *d); /* how many positions were recorded */
+int64_t heed_decoder_limit(const heed_decoder *d);    /* positions the model has; INT64_MAX: any number */
+int64_t heed_decoder_symbols(const heed_decoder *d);  /* V */
+heed_graph *heed_decoder_graph(const heed_decoder *d);
+
+/* Without a cache: the log-probability of each sentence's target, [B]. tgt_in and tgt_out int32 [B, T] as in training; positions whose
+ * tgt_out is `ignore` do not count. src and lengths NULL for a language model. */
+heed_tensor *heed_transformer_score(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths, heed_tensor *tgt_in,
+                                    heed_tensor *tgt_out, int32_t ignore);
+
+#endif
