@@ -110,6 +110,22 @@ void heed_transformer_init(heed_transformer *m, heed_params *ps, const heed_tran
     if (c->dec_layers && c->tie == HEED_TIE_NONE) heed_dense_init(&m->out, ps, "out", d, c->tgt_vocab, true);
 }
 
+int64_t heed_transformer_size(const heed_transformer_config *c)
+{
+    const heed_layer_config *l = &c->layer;
+    bool both = c->enc_layers && c->dec_layers;
+    double d = (double)l->d, ff = (double)l->ff, keys = (double)l->heads * (double)l->dk, values = (double)l->heads * (double)l->dv;
+    double attention = 2 * (d + 1) * keys + (d + 1) * values + (values + 1) * d, ffn = (d + 1) * ff + (ff + 1) * d, norm = 2 * d;
+    double encoder = attention + ffn + 2 * norm, decoder = encoder + (c->enc_layers ? attention + norm : 0);
+    double source = c->enc_layers ? (double)c->src_vocab * d : 0, target = c->dec_layers ? (double)c->tgt_vocab * d : 0;
+    double stacks = (c->enc_layers > 0) + (c->dec_layers > 0);
+    double n = c->enc_layers * encoder + c->dec_layers * decoder + (c->tie == HEED_TIE_ALL && both ? source : source + target);
+    if (c->positions == HEED_POSITIONS_LEARNED) n += stacks * (double)c->max_len * d;
+    if (l->pre_norm) n += stacks * norm;
+    if (c->dec_layers && c->tie == HEED_TIE_NONE) n += (d + 1) * (double)c->tgt_vocab;
+    return n < 9007199254740992.0 ? (int64_t)n : INT64_MAX;
+}
+
 /* sqrt(d) E[ids] + PE, then dropout (sections 3.4 and 5.4) */
 static heed_tensor *embedded(heed_graph *g, const heed_transformer *m, const heed_embed *table, const heed_positions *positions, heed_tensor *ids)
 {

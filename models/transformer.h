@@ -76,6 +76,8 @@ typedef struct heed_transformer {
 heed_transformer_config heed_transformer_base(int64_t vocabulary);
 /* Makes the parameters; a sentence in the store's error when the sizes cannot be. */
 void heed_transformer_init(heed_transformer *m, heed_params *ps, const heed_transformer_config *c);
+/* The weights it would make, counted without making them; INT64_MAX from 2^53 on. */
+int64_t heed_transformer_size(const heed_transformer_config *c);
 
 /* src int32 [B, S], lengths int32 [B] or NULL: the encoder's output [B, S, d] */
 heed_tensor *heed_transformer_encode(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths);
