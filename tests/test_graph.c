@@ -101,6 +101,25 @@ static void kept_values(void)
     end();
 }
 
+/* A plan is for what is stored already, and for strides: graphs that look alike but for these are planned anew. */
+static void plans_are_not_confused(void)
+{
+    begin();
+    for (int turn = 0; turn < 4; turn++) {
+        heed_tensor *a = counted(matrix()), *b = counted(a);
+        if (turn % 2 == 0) heed_data(g, a);
+        CU_ASSERT_EQUAL(((const double *)heed_data(g, b))[5], 8);
+        heed_graph_reset(g);
+    }
+    for (int turn = 0; turn < 4; turn++) {
+        bool back = turn % 2;
+        heed_tensor *y = heed_neg(g, own_part(g, matrix(), 1, back ? 3 : 0, back ? -2 : 2, 2));
+        CU_ASSERT_EQUAL(((const double *)heed_data(g, y))[3], back ? -6 : -7);
+        heed_graph_reset(g);
+    }
+    end();
+}
+
 /* --- names ------------------------------------------------------------------------------------------------------------------------------- */
 
 static heed_tensor *two_layers(void)
@@ -288,5 +307,5 @@ static void anomaly_mode(void)
 }
 
 CHECK_MAIN("graph", {"recording computes nothing", recording_computes_nothing}, {"values stay until reset", values_stay_until_reset},
-           {"items of every dtype", items_of_every_dtype}, {"kept values", kept_values}, {"names and patterns", names_and_patterns},
+           {"items of every dtype", items_of_every_dtype}, {"kept values", kept_values}, {"plans are not confused", plans_are_not_confused}, {"names and patterns", names_and_patterns},
            {"patterns match", patterns_match}, {"explain and dot", explain_and_dot}, {"eager mode", eager_mode}, {"anomaly mode", anomaly_mode})

@@ -261,6 +261,21 @@ static void both_kinds_of_gradient_agree(void)
     end_params();
 }
 
+/* Two column sums of one pass that go into the same gradient. */
+static void one_parameter_twice_in_a_pass(void)
+{
+    begin_params();
+    heed_tensor *b = heed_use(g, bias), *x = matrix(ROWS, COLS);
+    heed_tensor *y = own_map(g, &own_tanh, heed_add(g, heed_mul(g, x, b), b));
+    CU_ASSERT_EQUAL(heed_backward(g, heed_sum(g, y, HEED_ALL, false)), HEED_OK); /* at b = 0 */
+    for (int c = 0; c < COLS; c++) {
+        double sum = ROWS;
+        for (int r = 0; r < ROWS; r++) sum += data[r * COLS + c];
+        CU_ASSERT(near(((double *)heed_param_grad(bias))[c], sum));
+    }
+    end_params();
+}
+
 /* Frozen parameters are no part of a cached plan for trainable ones, and the other way round. */
 static void freezing_between_steps(void)
 {
@@ -285,4 +300,5 @@ CHECK_MAIN("passes", {"softmax as a formula is one pass", softmax_is_one_pass}, 
            {"only results are stored", only_results_are_stored}, {"long chains", long_chains}, {"many operands", wide_passes},
            {"numbers a row, full values, bytes", rows_and_full_values}, {"column sums", column_sums_of_several_results},
            {"what follows a matrix product", products_and_what_follows}, {"micro-batches add up", micro_batches_add_up},
-           {"both kinds of gradient agree", both_kinds_of_gradient_agree}, {"freezing between steps", freezing_between_steps})
+           {"both kinds of gradient agree", both_kinds_of_gradient_agree}, {"a parameter twice in a pass", one_parameter_twice_in_a_pass},
+           {"freezing between steps", freezing_between_steps})
