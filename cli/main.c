@@ -7,6 +7,7 @@ static const struct verb { const char *name; int (*run)(int argc, char **argv); 
     {"train", verb_train, "learn from pairs of lines, a dictionary or a text; go on with a run"},
     {"decode", verb_decode, "what a model makes of lines; continuations and samples of a language model"},
     {"eval", verb_eval, "loss, accuracy, word error rate, BLEU ... on files"},
+    {"attend", verb_attend, "pictures of the attention of every layer and head"},
     {"inspect", verb_inspect, "what a checkpoint holds"},
     {"explain", verb_explain, "parameters, memory and FLOPs of a model before it runs"},
     {"bench", verb_bench, "time training steps and parts of them"},
