@@ -23,11 +23,11 @@ static heed_transformer_config small(bool source)
 }
 
 /* Weights larger than a model starts with, so that what was said before matters. */
-static bool world_new(world *w, const heed_transformer_config *c, heed_dtype dtype)
+static bool world_of(world *w, const heed_transformer_config *c, heed_dtype dtype, uint64_t seed, double gain)
 {
     w->g = heed_graph_new();
     heed_graph_threads(w->g, 1);
-    w->ps = heed_params_new(5);
+    w->ps = heed_params_new(seed);
     heed_params_dtype(w->ps, dtype);
     w->m = heed_calloc(1, sizeof *w->m);
     w->d = NULL;
@@ -37,13 +37,15 @@ static bool world_new(world *w, const heed_transformer_config *c, heed_dtype dty
     for (int i = 0; i < heed_params_count(w->ps); i++) {
         heed_param *p = heed_params_at(w->ps, i);
         for (int64_t k = 0; heed_param_rank(p) == 2 && k < heed_param_size(p); k++) {
-            if (dtype == HEED_F64) ((double *)heed_param_data(p))[k] *= 2;
-            else ((float *)heed_param_data(p))[k] *= 2;
+            if (dtype == HEED_F64) ((double *)heed_param_data(p))[k] *= gain;
+            else ((float *)heed_param_data(p))[k] *= (float)gain;
         }
     }
     w->d = heed_decoder_new(w->g, w->m);
     return w->d != NULL;
 }
+
+static bool world_new(world *w, const heed_transformer_config *c, heed_dtype dtype) { return world_of(w, c, dtype, 5, 2); }
 
 static void world_free(world *w)
 {
@@ -180,25 +182,32 @@ static int64_t greedy_by_hand(world *w, int sentence, int64_t limit, int32_t *sa
 
 static void beam_one_is_greedy(void)
 {
-    world w;
-    heed_error e = {0};
-    heed_transformer_config c = small(true);
-    CU_ASSERT_FATAL(world_new(&w, &c, HEED_F64));
-    heed_search how = heed_search_greedy(PAD, BEGIN, END);
-    heed_found *f = heed_search_run(w.d, &how, &three, &e);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    for (int s = 0; s < 3; s++) {
-        int32_t said[MOST];
-        int64_t n = greedy_by_hand(&w, s, 2 * lengths[s] + 16, said);
-        heed_hypothesis h = heed_found_at(f, s, 0);
-        CU_ASSERT_EQUAL(heed_found_count(f, s), 1);
-        CU_ASSERT_EQUAL_FATAL(h.length, n);
-        CU_ASSERT_EQUAL(h.ended, n < 2 * lengths[s] + 16);
-        CU_ASSERT(!memcmp(h.ids, said, (size_t)n * sizeof *said));
+    int ended = 0, cut = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        world w;
+        heed_error e = {0};
+        heed_transformer_config c = small(true);
+        c.tie = seed % 2 ? HEED_TIE_NONE : HEED_TIE_ALL;
+        CU_ASSERT_FATAL(world_of(&w, &c, HEED_F64, seed, 1.2));
+        heed_search how = heed_search_greedy(PAD, BEGIN, END);
+        heed_found *f = heed_search_run(w.d, &how, &three, &e);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        for (int s = 0; s < 3; s++) {
+            int32_t said[MOST];
+            int64_t n = greedy_by_hand(&w, s, 2 * lengths[s] + 16, said);
+            heed_hypothesis h = heed_found_at(f, s, 0);
+            CU_ASSERT_EQUAL(heed_found_count(f, s), 1);
+            CU_ASSERT_EQUAL_FATAL(h.length, n);
+            CU_ASSERT_EQUAL(h.ended, n < 2 * lengths[s] + 16);
+            CU_ASSERT(!memcmp(h.ids, said, (size_t)n * sizeof *said));
+            ended += h.ended && n > 1;
+            cut += !h.ended;
+        }
+        CU_ASSERT_EQUAL(heed_found_count(f, 3), 0);
+        heed_found_free(f);
+        world_free(&w);
     }
-    CU_ASSERT_EQUAL(heed_found_count(f, 3), 0);
-    heed_found_free(f);
-    world_free(&w);
+    CU_ASSERT(ended > 2 && cut > 2); /* both are seen */
 }
 
 /* log-probability of ids[length], and the end if `ended`, after the source of a sentence */
@@ -420,6 +429,25 @@ static void draws_follow_the_distribution(void)
     world_free(&w);
 }
 
+static void positions_are_drawn_for_separately(void)
+{
+    world w;
+    heed_error e = {0};
+    heed_transformer_config c = small(false);
+    CU_ASSERT_FATAL(world_of(&w, &c, HEED_F32, 5, 0)); /* all symbols alike */
+    heed_search how = heed_search_greedy(PAD, END, END);
+    how.banned[1] = END;
+    how.sample = true;
+    how.beam = 3600;
+    how.extra = 2;
+    heed_found *f = heed_search_run(w.d, &how, &(heed_prompts){.sentences = 1}, &e);
+    int same = 0;
+    for (int64_t k = 0; f && k < 3600; k++) same += heed_found_at(f, 0, k).ids[0] == heed_found_at(f, 0, k).ids[1];
+    CU_ASSERT(same > 300 && same < 500); /* a ninth */
+    heed_found_free(f);
+    world_free(&w);
+}
+
 /* --- cost and failure ------------------------------------------------------------------------------------------------------------------------ */
 
 static void *counting(void *context, void *p, size_t old, size_t size)
@@ -515,5 +543,5 @@ CHECK_MAIN("decoding", {"cached logits are plain logits", cached_logits_are_plai
            {"scores are log-probabilities over the length term", scores_are_log_probabilities_over_the_length_term},
            {"a beam as wide as all outputs finds the best", a_beam_as_wide_as_all_outputs_finds_the_best}, {"a batch is its sentences", a_batch_is_its_sentences},
            {"prompts are continued", prompts_are_continued}, {"learned positions are a limit", learned_positions_are_a_limit},
-           {"draws follow the distribution", draws_follow_the_distribution}, {"steps allocate nothing", steps_allocate_nothing},
+           {"draws follow the distribution", draws_follow_the_distribution}, {"positions are drawn for separately", positions_are_drawn_for_separately}, {"steps allocate nothing", steps_allocate_nothing},
            {"every allocation may be refused", every_allocation_may_be_refused}, {"what cannot be is refused", what_cannot_be_is_refused})
