@@ -60,7 +60,7 @@ static void list_parts(drawing *d)
 /* The one line of an argument, which has to be UTF-8. */
 static heed_text *one_line(const char *name, const char *text, heed_error *e)
 {
-    heed_text *t = heed_text_parse(name, text, strlen(text), NULL, e);
+    heed_text *t = heed_text_parse(name, text, strlen(text), &(heed_text_rules){.may_be_empty = true}, e);
     if (t && heed_text_count(t) == 1) return t;
     if (t) heed_fail(e, HEED_INVALID, "%s has %zu lines; one is drawn at a time", name, heed_text_count(t));
     heed_text_free(t);

@@ -40,22 +40,32 @@ static heed_code put_batch(writer *w, output *o, heed_error *e)
     return e->code;
 }
 
+/* Up to `rows` lines into the batch; false when there are no more. A line that cannot be read ends the batch, those before it count. */
+static bool read_batch(writer *w, heed_lines *in, int64_t rows, uint64_t *number, bool *told, heed_error *e)
+{
+    heed_line line;
+    writer_begin(w);
+    while (!writer_is_full(w, rows)) {
+        size_t unknown = 0;
+        if (!heed_lines_next(in, &line, e) || writer_add(w, line, ++*number, &unknown, e)) return false;
+        if (unknown && !*told)
+            fprintf(stderr, "heed decode: line %llu has %zu symbols that the vocabulary lacks; these are read as <unk>, also in later lines\n",
+                    (unsigned long long)*number, unknown);
+        *told = *told || unknown;
+    }
+    return true;
+}
+
 static int decode(writer *w, output *o, int64_t rows, heed_error *e)
 {
     heed_lines *in = heed_lines_open(stdin, "standard input", HEED_MAX_LINE, e);
-    heed_line line;
-    size_t unknown = 0;
     uint64_t number = 0;
     bool more = in != NULL, told = false;
     while (more && !e->code) {
-        writer_begin(w);
-        while (!writer_is_full(w, rows) && (more = heed_lines_next(in, &line, e)) && !e->code) writer_add(w, line, ++number, &unknown, e);
-        if (unknown && !told) {
-            fprintf(stderr, "heed decode: line %llu or one shortly before has a symbol that the vocabulary lacks; such symbols are read as <unk>\n",
-                    (unsigned long long)number);
-            told = true;
-        }
-        if (!e->code && !writer_run(w, e)) put_batch(w, o, e);
+        heed_error unread = {0};
+        more = read_batch(w, in, rows, &number, &told, &unread);
+        if (!writer_run(w, e)) put_batch(w, o, e);
+        if (unread.code) heed_fail(e, unread.code, "%s", unread.message);
     }
     heed_lines_free(in);
     return e->code ? failure("decode", e) : STATUS_OK;
