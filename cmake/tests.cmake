@@ -1,4 +1,4 @@
-# Tests that are no C programs of tests/: the installed library from outside, and the examples. Exit status 77 is a skip.
+# Tests that are no C programs of tests/: the installed library from outside, the examples, the texts. Exit status 77 is a skip.
 function(heed_script_test name)
   add_test(NAME ${name} COMMAND ${ARGN})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
@@ -8,9 +8,11 @@ if(HEED_SANITIZE)
   set(sanitized sanitized)
 endif()
 heed_script_test(install sh ${CMAKE_SOURCE_DIR}/tests/install.sh ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${CMAKE_C_COMPILER} ${sanitized})
+set_tests_properties(install PROPERTIES ENVIRONMENT "CMAKE_GENERATOR=${CMAKE_GENERATOR}")
 heed_script_test(decode sh ${CMAKE_SOURCE_DIR}/tests/decode.sh ${CMAKE_BINARY_DIR}/heed)
 if(HEED_EXAMPLES)
-  foreach(name first)
+  foreach(name first model own_op)
     heed_script_test(example_${name} example_${name})
   endforeach()
+  heed_script_test(example_checkpoint sh ${CMAKE_SOURCE_DIR}/tests/example_checkpoint.sh $<TARGET_FILE:heed_cli> $<TARGET_FILE:example_checkpoint>)
 endif()

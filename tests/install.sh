@@ -38,6 +38,11 @@ export PKG_CONFIG_PATH
 "$folder/first" >"$folder/out" || fail "the first program, linked by pkg-config, failed"
 [ -s "$folder/out" ] || fail "the first program says nothing"
 
+# everything in the library finds what it needs
+whole=-Wl,--whole-archive,$(find "$folder/usr" -name libheed.a),--no-whole-archive
+"$CC" -std=c11 "$source/examples/first.c" -o "$folder/whole" "$whole" $(pkg-config --cflags --libs heed) ||
+    fail "heed.pc does not name all libraries"
+
 # and by CMake, in a project that knows no language but C
 mkdir "$folder/project"
 cp "$source/examples/first.c" "$folder/project"
@@ -47,6 +52,8 @@ project(first C)
 find_package(heed 0.1 REQUIRED)
 add_executable(first first.c)
 target_link_libraries(first PRIVATE heed::heed)
+add_executable(whole first.c)
+target_link_libraries(whole PRIVATE -Wl,--whole-archive heed::heed -Wl,--no-whole-archive)
 END
 "$cmake" -S "$folder/project" -B "$folder/project/build" -DCMAKE_PREFIX_PATH="$folder/usr" >"$folder/log" 2>&1 &&
     "$cmake" --build "$folder/project/build" >>"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
