@@ -44,7 +44,7 @@ static void make_batch(uint64_t number, int32_t *ids, int32_t *classes)
 
 int main(void)
 {
-    enum { STEPS = 400 };
+    enum { STEPS = 200 };
     static int32_t ids[ROWS * LENGTH], classes[ROWS];
     finder m;
     heed_params *ps = heed_params_new(1);
@@ -58,7 +58,7 @@ int main(void)
         heed_tensor *logits = finder_apply(g, &m, heed_input(g, HEED_I32, 2, (int64_t[]){ROWS, LENGTH}, ids));
         heed_tensor *loss = heed_cross_entropy(g, logits, heed_input(g, HEED_I32, 1, (int64_t[]){ROWS}, classes), -1, 0, HEED_MEAN);
         heed_backward(g, loss);
-        if (step % 100 == 0) printf("step %d: loss %.4f\n", step, heed_item(g, loss));
+        if (step % 50 == 0) printf("step %d: loss %.4f\n", step, heed_item(g, loss));
         failed = heed_optimizer_step(o, g); /* refuses if anything before it has failed */
         if (!failed) heed_graph_reset(g);
     }
