@@ -1,21 +1,18 @@
 /* The executor: binds a plan to this graph's memory, splits work among threads, and is the only place that opens a parallel region.
  *
  * Every thread goes through the same list of steps. The tasks of a phase are handed out one by one through a counter, so the split is one of
- * work, never of results: which thread runs a task changes no bit. A phase of one task is run by thread 0 without waiting;
- * a barrier stands before and after every phase of several.
+ * work, never of results: which thread runs a task changes no bit. The next phase begins when all tasks of this one are done.
  */
 #include "autograd/parallel.h"
 #include "autograd/plan.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef _OPENMP
 #include <omp.h>
-#endif
-#ifdef __linux__
-#include <unistd.h>
 #endif
 
 enum { SERIAL_WORK = 60000, ADD_CHUNK = 1 << 15, MOST_THREADS = 256 };
@@ -126,32 +123,38 @@ static void run_serial(plan *p, char *scratch)
 }
 
 #ifdef _OPENMP
-static void run_parallel(plan *p, char *scratch, int threads, int64_t *counters)
+/* A phase's next task and how many are done. */
+typedef struct hand_out { int64_t next, done; } hand_out;
+
+/* A phase is over when its tasks are done, not when all threads have come by: a thread that the system takes away holds up the others
+ * only if it has a task in hand. */
+static void wait_for(const hand_out *h, int64_t tasks)
+{
+    for (int turns = 0; __atomic_load_n(&h->done, __ATOMIC_ACQUIRE) < tasks; turns++) {
+        if (turns < 2000) {
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        } else sched_yield();
+    }
+}
+
+static void run_parallel(plan *p, char *scratch, int threads, hand_out *phases)
 {
     size_t each = (p->scratch + 4095) & ~(size_t)4095;
 #pragma omp parallel num_threads(threads)
     {
-        int me = omp_get_thread_num();
-        char *mine = scratch + (size_t)me * each;
-        int64_t *counter = counters;
-        bool alone = false; /* thread 0 has run steps that the others have not waited for */
-        for (size_t i = 0; i < p->count; i++) {
-            const plan_step *s = &p->steps[i];
-            for (int phase = 0; phase < s->phases; phase++, counter++) {
-                int64_t tasks = step_tasks(s, phase), t;
-                if (tasks <= 1) {
-                    if (me == 0 && tasks == 1) step_task(s, phase, 0, mine);
-                    alone = true;
-                    continue;
+        char *mine = scratch + (size_t)omp_get_thread_num() * each;
+        hand_out *h = phases;
+        for (size_t i = 0; i < p->count; i++)
+            for (int phase = 0; phase < p->steps[i].phases; phase++, h++) {
+                int64_t tasks = step_tasks(&p->steps[i], phase), t;
+                while ((t = __atomic_fetch_add(&h->next, 1, __ATOMIC_RELAXED)) < tasks) {
+                    step_task(&p->steps[i], phase, t, mine);
+                    __atomic_fetch_add(&h->done, 1, __ATOMIC_RELEASE);
                 }
-                if (alone) {
-#pragma omp barrier
-                }
-                alone = false;
-                while ((t = __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED)) < tasks) step_task(s, phase, t, mine);
-#pragma omp barrier
+                wait_for(h, tasks);
             }
-        }
     }
 }
 #endif
@@ -199,7 +202,7 @@ heed_code heed_execute(heed_graph *g, plan *p)
     int threads = thread_count(g, p);
     size_t each = (p->scratch + 4095) & ~(size_t)4095, phases = 0, need;
     for (size_t i = 0; i < p->count; i++) phases += (size_t)p->steps[i].phases;
-    if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, (phases + 8) * sizeof(int64_t) + 64, &need)) need = SIZE_MAX;
+    if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, phases * 2 * sizeof(int64_t) + 64, &need)) need = SIZE_MAX;
     if (need > g->scratch_size) {
         heed_free(g->scratch);
         g->scratch = need > SIZE_MAX / 2 ? NULL : heed_alloc(need + need / 4);
@@ -224,8 +227,8 @@ heed_code heed_execute(heed_graph *g, plan *p)
     } else if (threads == 1) run_serial(p, scratch);
 #ifdef _OPENMP
     else {
-        int64_t *counters = (int64_t *)(void *)(scratch + each * (size_t)threads);
-        memset(counters, 0, (phases + 1) * sizeof *counters);
+        hand_out *counters = (hand_out *)(void *)(scratch + each * (size_t)threads);
+        memset(counters, 0, phases * sizeof *counters);
         run_parallel(p, scratch, threads, counters);
     }
 #endif
