@@ -40,11 +40,10 @@ static heed_code put_batch(writer *w, output *o, heed_error *e)
     return e->code;
 }
 
-/* Up to `rows` lines into the batch; false when there are no more. A line that cannot be read ends the batch, those before it count. */
+/* Up to `rows` lines into the batch; false when there are no more, or when one cannot be read. */
 static bool read_batch(writer *w, heed_lines *in, int64_t rows, uint64_t *number, bool *told, heed_error *e)
 {
     heed_line line;
-    writer_begin(w);
     while (!writer_is_full(w, rows)) {
         size_t unknown = 0;
         if (!heed_lines_next(in, &line, e) || writer_add(w, line, ++*number, &unknown, e)) return false;
@@ -61,12 +60,13 @@ static int decode(writer *w, output *o, int64_t rows, heed_error *e)
     heed_lines *in = heed_lines_open(stdin, "standard input", HEED_MAX_LINE, e);
     uint64_t number = 0;
     bool more = in != NULL, told = false;
-    while (more && !e->code) {
-        heed_error unread = {0};
-        more = read_batch(w, in, rows, &number, &told, &unread);
+    heed_error unread = {0};
+    while ((more || w->pending) && !e->code) {
+        writer_begin(w);
+        if (more) more = read_batch(w, in, rows, &number, &told, &unread);
         if (!writer_run(w, e)) put_batch(w, o, e);
-        if (unread.code) heed_fail(e, unread.code, "%s", unread.message);
     }
+    if (unread.code) heed_fail(e, unread.code, "%s", unread.message);
     heed_lines_free(in);
     return e->code ? failure("decode", e) : STATUS_OK;
 }

@@ -133,18 +133,13 @@ static heed_code decode_sources(writer *w, const data *d, bool held_out, report 
     sums s = {.bleu.tokens = HEED_BLEU_13A};
     size_t count, at = 0;
     item *list = sources(d, &w->j, held_out, &count, e);
-    while (at < count && !e->code) {
-        size_t first = at;
+    for (size_t first = 0; first < count && !e->code; first += (size_t)w->rows) {
         writer_begin(w);
-        while (at < count && !e->code && !writer_is_full(w, 64)) {
-            writer_add(w, list[at].source, list[at].index + 1, NULL, e);
-            at++;
-        }
+        for (; at < count && !e->code && !writer_is_full(w, 64); at++) writer_add(w, list[at].source, list[at].index + 1, NULL, e);
         if (e->code || writer_run(w, e)) break;
-        for (size_t i = first; i < at && !e->code; i++) {
-            int64_t row = (int64_t)(i - first);
+        for (int64_t row = 0; row < w->rows && !e->code; row++) {
             const char *output = writer_count(w, row) ? writer_text(w, writer_at(w, row, 0), e).bytes : "";
-            if (!e->code) compare(&s, d, list[i].index, output, e);
+            if (!e->code) compare(&s, d, list[first + (size_t)row].index, output, e);
         }
     }
     heed_free(list);

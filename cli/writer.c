@@ -63,8 +63,17 @@ void writer_begin(writer *w)
 {
     heed_found_free(w->found);
     w->found = NULL;
-    w->rows = w->longest = 0;
+    w->longest = 0;
     w->ids.count = 0;
+    if (w->pending) { /* behind the last row */
+        memmove(w->ids.items, w->ids.items + w->start[w->rows], (size_t)w->length[w->rows] * sizeof *w->ids.items);
+        w->longest = w->length[0] = w->length[w->rows];
+        w->ids.count = (size_t)w->longest;
+        w->start[0] = 0;
+        w->stream[0] = w->stream[w->rows];
+    }
+    w->rows = w->pending;
+    w->pending = false;
 }
 
 static bool grow(writer *w)
@@ -95,12 +104,16 @@ heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown
                          (unsigned long long)number, (long long)length, (long long)positions);
     w->start[w->rows] = start;
     w->length[w->rows] = length;
-    w->stream[w->rows++] = number;
-    if (length > w->longest) w->longest = length;
+    w->stream[w->rows] = number;
+    int64_t longest = length > w->longest ? length : w->longest;
+    w->pending = w->rows && (w->rows + 1) * longest > MOST_PLACES;
+    if (w->pending) return HEED_OK;
+    w->longest = longest;
+    w->rows++;
     return HEED_OK;
 }
 
-bool writer_is_full(const writer *w, int64_t rows) { return w->rows >= rows || (w->rows + 1) * w->longest > MOST_PLACES; }
+bool writer_is_full(const writer *w, int64_t rows) { return w->pending || w->rows >= rows; }
 
 /* The rows of pairs as one array, filled up with pads. */
 static int32_t *padded(const writer *w, int64_t rows, int32_t *lengths)

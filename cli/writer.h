@@ -23,6 +23,7 @@ typedef struct writer {
     /* the batch: sources of pairs, prompts of a language model, end to end */
     heed_ids ids;
     int64_t rows, capacity, longest;
+    bool pending;            /* a line too long for this batch is kept for the next */
     int64_t *start, *length; /* [rows] */
     uint64_t *stream;        /* [rows] */
     heed_found *found;       /* of the batch */
@@ -36,7 +37,7 @@ void writer_free(writer *w);
 /* One batch: begin, add lines (`number` draws its random numbers), run, read. Units that the vocabulary lacks add to *unknown. */
 void writer_begin(writer *w);
 heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown, heed_error *e);
-bool writer_is_full(const writer *w, int64_t rows); /* so many lines, or as much as is good for memory */
+bool writer_is_full(const writer *w, int64_t rows); /* so many lines, or as much as is good for memory: then the last line added waits */
 heed_code writer_run(writer *w, heed_error *e);
 int64_t writer_count(const writer *w, int64_t row);                    /* hypotheses of a line: 0 when it was empty */
 heed_hypothesis writer_at(const writer *w, int64_t row, int64_t rank);
