@@ -24,7 +24,7 @@ typedef struct drawing {
     part parts[MOST_PICTURES];
     int count, heads;
     heed_heatmap *maps;         /* [count, heads] */
-    char (*map_titles)[16];     /* [heads] */
+    char (*map_titles)[24];     /* [heads] */
 } drawing;
 
 /* --- what is to be drawn ------------------------------------------------------------------------------------------------------------------- */
