@@ -58,9 +58,9 @@ int main(void)
         heed_tensor *logits = finder_apply(g, &m, heed_input(g, HEED_I32, 2, (int64_t[]){ROWS, LENGTH}, ids));
         heed_tensor *loss = heed_cross_entropy(g, logits, heed_input(g, HEED_I32, 1, (int64_t[]){ROWS}, classes), -1, 0, HEED_MEAN);
         heed_backward(g, loss);
-        if (step % 50 == 0) printf("step %d: loss %.4f\n", step, heed_item(g, loss));
         failed = heed_optimizer_step(o, g); /* refuses if anything before it has failed */
-        if (!failed) heed_graph_reset(g);
+        if (step % 50 == 0) printf("step %d: loss %.4f\n", step, heed_item(g, loss));
+        heed_graph_reset(g);
     }
     if (failed) fprintf(stderr, "%s\n", heed_optimizer_error(o)->message);
 
