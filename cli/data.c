@@ -115,7 +115,11 @@ heed_code data_encode(data *d, const job *j, heed_part part, bool in_order, heed
     if (!d->examples || add_pairs(d, j, part, e)) return e->code;
     heed_batches_options how = {.tokens = (size_t)j->set.batch_tokens, .max_length = (size_t)j->set.max_length, .in_order = in_order,
                                 .seed = (uint64_t)j->set.seed};
-    d->batches = heed_batches_create(d->examples, &how, e);
+    heed_error none = {0};
+    d->batches = heed_batches_create(d->examples, &how, &none);
+    if (none.code)
+        heed_fail(e, none.code, "%s: %s%s", d->dict ? heed_dictionary_name(d->dict) : heed_text_name(d->src), none.message,
+                  part == HEED_HELD_OUT_WORDS ? "; give validation files, a larger hold_out, or hold_out=0" : "");
     d->count = d->batches ? (int64_t)heed_batches_count(d->batches).batches : 0;
     return e->code;
 }

@@ -13,8 +13,8 @@ static heed_code transformer_config(const job *j, heed_transformer_config *c, he
         .layer = {.d = s->d, .heads = s->heads, .dk = s->dk ? s->dk : s->d / s->heads, .dv = s->dv ? s->dv : s->d / s->heads, .ff = s->ff,
                   .activation = (heed_activation)s->activation, .dropout = s->dropout, .attention_dropout = s->attention_dropout,
                   .ff_dropout = s->ff_dropout, .pre_norm = s->norm == 1},
-        .src_vocab = j->src_symbols,
-        .tgt_vocab = j->tgt_symbols,
+        .src_vocab = j->src_vocab ? (int64_t)heed_vocab_size(j->src_vocab) : j->src_symbols,
+        .tgt_vocab = j->tgt_vocab ? (int64_t)heed_vocab_size(j->tgt_vocab) : j->tgt_symbols,
         .enc_layers = j->kind == JOB_PAIRS ? (int)s->enc_layers : 0,
         .dec_layers = (int)s->dec_layers,
         .positions = (heed_position_kind)s->positions,
@@ -39,12 +39,20 @@ static heed_code build_optimizer(job *j, heed_error *e)
     return failed->code ? heed_fail(e, failed->code, "%s", failed->message) : HEED_OK;
 }
 
+heed_code job_weights(const job *j, int64_t *count, heed_error *e)
+{
+    heed_transformer_config c;
+    if (transformer_config(j, &c, e)) return e->code;
+    *count = heed_transformer_size(&c);
+    return HEED_OK;
+}
+
 heed_code job_build(job *j, bool training, heed_error *e)
 {
     heed_transformer_config c;
-    if (j->src_vocab) j->src_symbols = (int64_t)heed_vocab_size(j->src_vocab);
-    if (j->tgt_vocab) j->tgt_symbols = (int64_t)heed_vocab_size(j->tgt_vocab);
     if (transformer_config(j, &c, e)) return e->code;
+    j->src_symbols = c.src_vocab;
+    j->tgt_symbols = c.tgt_vocab;
     j->params = heed_params_new((uint64_t)j->set.seed);
     j->model = heed_calloc(1, sizeof *j->model);
     if (!j->model) return heed_fail(e, HEED_NO_MEMORY, "no memory for the model");

@@ -18,16 +18,18 @@ typedef struct job {
     heed_transformer *model;
     heed_optimizer *optimizer;          /* NULL in a job that is not trained */
     /* progress, all of it in the checkpoint */
-    int64_t step, planned;              /* steps done, and where the run is to end */
+    int64_t step;                       /* steps done */
     int64_t bad_count, best_step;       /* validations since the best one; the step of that */
     double best_loss;                   /* of validation; infinity before the first */
     heed_plateau plateau;               /* schedule=plateau */
-    uint64_t data_hash;                 /* of the training examples */
+    uint64_t data_hash;                 /* of the training and validation examples */
 } job;
 
 /* Makes parameters (and the optimizer, for training) for the settings and vocabularies (or their sizes) already in `j`. */
 heed_code job_build(job *j, bool training, heed_error *e);
 void job_free(job *j);
+/* The weights that job_build would make. */
+heed_code job_weights(const job *j, int64_t *count, heed_error *e);
 
 /* Records the loss of a batch: the sum over its target symbols. `logits` may be NULL. */
 heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits);

@@ -61,7 +61,6 @@ heed_code job_save(job *j, const char *file, heed_error *e)
     heed_checkpoint_set_text(c, "model", "transformer", e);
     heed_checkpoint_set_text(c, "task", j->kind == JOB_TEXT ? "text" : j->dictionary ? "dictionary" : "pairs", e);
     heed_checkpoint_set_int(c, "step", j->step, e);
-    heed_checkpoint_set_int(c, "planned", j->planned, e);
     heed_checkpoint_set_int(c, "best_step", j->best_step, e);
     heed_checkpoint_set_int(c, "bad_count", j->bad_count, e);
     heed_checkpoint_set_real(c, "best_loss", j->best_loss, e);
@@ -126,6 +125,18 @@ static heed_code load_params(job *j, const heed_checkpoint *c, const char *file,
     return e->code;
 }
 
+/* The settings of a file that lies must not make a model that is larger than the file. */
+static heed_code check_size(const job *j, const heed_checkpoint *c, const char *file, heed_error *e)
+{
+    int64_t held = 0, wanted;
+    const heed_checkpoint_array *a;
+    for (size_t i = 0; (a = heed_checkpoint_array_at(c, i)); i++) held += !strncmp(a->name, "params/", 7) ? a->count : 0;
+    if (j->step < 0 || j->best_step < 0 || j->best_step > j->step || j->bad_count < 0)
+        return heed_fail(e, HEED_FORMAT, "%s: its steps cannot be: not a checkpoint of heed train", file);
+    if (job_weights(j, &wanted, e) || wanted == held) return e->code;
+    return heed_fail(e, HEED_FORMAT, "%s: holds %lld weights, but its settings make %lld", file, (long long)held, (long long)wanted);
+}
+
 heed_code job_load(job *j, const char *file, bool training, heed_error *e)
 {
     *j = (job){.best_loss = INFINITY};
@@ -136,7 +147,6 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
         heed_checkpoint_get_text(c, "model", &model, e);
         heed_checkpoint_get_text(c, "task", &task, e);
         heed_checkpoint_get_int(c, "step", &j->step, e);
-        heed_checkpoint_get_int(c, "planned", &j->planned, e);
         heed_checkpoint_get_int(c, "best_step", &j->best_step, e);
         heed_checkpoint_get_int(c, "bad_count", &j->bad_count, e);
         heed_checkpoint_get_real(c, "best_loss", &j->best_loss, e);
@@ -150,7 +160,7 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
         j->data_hash = (uint64_t)hash;
         j->kind = !strcmp(task, "text") ? JOB_TEXT : JOB_PAIRS;
         j->dictionary = !strcmp(task, "dictionary");
-        if (!load_data(j, c, file, e) && !job_build(j, training, e)) {
+        if (!load_data(j, c, file, e) && !check_size(j, c, file, e) && !job_build(j, training, e)) {
             load_params(j, c, file, training, e);
             if (training) heed_optimizer_set_steps(j->optimizer, j->step);
         }

@@ -1,125 +1,23 @@
 /* heed train: the loop, its checkpoints, and going on where a run stopped. */
-#include "cli/cli.h"
-#include "cli/data.h"
+#include "cli/training.h"
 
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { LOG_EVERY = 10, MOST_SETS = 128 };
+enum { LOG_EVERY = 10, MOST_STEPS = 1000000000 };
+#define SCHEDULED_BEST ".best.h5"
 
 static volatile sig_atomic_t stop_signal;
 static void on_signal(int number) { stop_signal = number; }
-
-typedef struct arguments {
-    const char *run, *config, *steps, *minutes, *threads, *seed, *src_units, *tgt_units;
-    data_files train, valid;
-    const char *set_items[MOST_SETS];
-    flag_list sets;
-    int64_t step_count, thread_count;
-    double minute_count;
-} arguments;
-
-typedef struct training {
-    arguments a;
-    job j;
-    data train, valid;
-    bool has_valid, fresh;
-    heed_graph *g;
-    heed_folder *folder;
-    heed_runlog *log;
-    heed_progress *progress;
-    char *last;
-    double started;
-} training;
 
 static double seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* --- settings ------------------------------------------------------------------------------------------------------------------ */
-
-/* --config, then every --set in order, then --seed */
-static heed_code apply_settings(const arguments *a, settings *s, heed_error *e)
-{
-    if (a->config && heed_options_load(settings_table, s, a->config, e)) return e->code;
-    for (int i = 0; i < a->sets.count && !e->code; i++) heed_options_assign(settings_table, s, "--set", a->sets.items[i], e);
-    if (a->seed && !e->code) heed_options_set(settings_table, s, "--seed", "seed", a->seed, e);
-    return e->code;
-}
-
-/* A run keeps the settings it began with: anything else would be another run under its name. */
-static heed_code same_settings(const training *t, heed_error *e)
-{
-    settings asked = t->j.set;
-    if (apply_settings(&t->a, &asked, e)) return e->code;
-    for (const heed_option *o = settings_table; o->key && !e->code; o++) {
-        char *is = heed_options_value(o, &t->j.set, e), *want = heed_options_value(o, &asked, e);
-        if (is && want && strcmp(is, want))
-            heed_fail(e, HEED_INVALID, "%s was begun with %s=%s, which cannot become %s; start another run for that", t->a.run, o->key, is, want);
-        heed_free(is);
-        heed_free(want);
-    }
-    return e->code;
-}
-
-/* --- the two ways to begin ----------------------------------------------------------------------------------------------------------- */
-
-static bool exists(const char *file)
-{
-    FILE *f = fopen(file, "rb");
-    if (f) fclose(f);
-    return f != NULL;
-}
-
-static heed_code begin(training *t, heed_error *e)
-{
-    arguments *a = &t->a;
-    job *j = &t->j;
-    job_kind kind;
-    bool dictionary, valid_dictionary;
-    if (data_kind(&a->train, &kind, &dictionary, e)) return e->code;
-    bool valid_given = a->valid.src || a->valid.tgt || a->valid.dict || a->valid.text;
-    if (valid_given) {
-        job_kind valid_kind;
-        if (data_kind(&a->valid, &valid_kind, &valid_dictionary, e) || valid_kind != kind)
-            return heed_fail(e, HEED_INVALID, "the validation files must be of the same sort as the training files");
-    }
-    t->folder = heed_folder_open(a->run, e);
-    t->last = t->folder ? heed_folder_file(t->folder, "last.h5", e) : NULL;
-    if (!t->last) return e->code;
-    t->fresh = !exists(t->last);
-    if (t->fresh) {
-        *j = (job){.kind = kind, .dictionary = dictionary, .best_loss = INFINITY};
-        if (heed_options_defaults(settings_table, &j->set, e) || apply_settings(a, &j->set, e)) return e->code;
-    } else {
-        if (job_load(j, t->last, true, e) || same_settings(t, e)) return e->code;
-        if (j->kind != kind || j->dictionary != dictionary)
-            return heed_fail(e, HEED_INVALID, "%s was begun with %s", a->run, j->kind == JOB_TEXT ? "--text" : j->dictionary ? "--dict" : "--src and --tgt");
-    }
-    bool hold_out = !valid_given && j->set.hold_out > 0;
-    if (data_read(&t->train, &a->train, e)) return e->code;
-    if (t->fresh) {
-        const char *target = a->tgt_units ? a->tgt_units : dictionary ? "words" : "chars";
-        const char *source = a->src_units ? a->src_units : "chars";
-        if (data_vocabularies(j, &t->train, hold_out, source, target, e) || job_build(j, true, e)) return e->code;
-    }
-    if (data_encode(&t->train, j, hold_out ? HEED_TRAINING_WORDS : HEED_ALL_WORDS, false, e)) return e->code;
-    t->has_valid = valid_given || hold_out;
-    if (t->has_valid &&
-        (data_read(&t->valid, valid_given ? &a->valid : &a->train, e) ||
-         data_encode(&t->valid, j, hold_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e)))
-        return e->code;
-    uint64_t hash = t->train.examples ? heed_examples_hash(t->train.examples) : heed_hash_name("");
-    for (size_t i = 0; i < t->train.ids.count; i++) hash = (hash ^ (uint64_t)t->train.ids.items[i]) * 1099511628211u;
-    if (!t->fresh && hash != j->data_hash)
-        return heed_fail(e, HEED_INVALID, "%s was begun with other training data; give the same files", a->run);
-    j->data_hash = hash;
-    return HEED_OK;
 }
 
 /* --- one step --------------------------------------------------------------------------------------------------------------------------- */
@@ -156,7 +54,8 @@ static heed_code take_step(training *t, double *loss, int64_t *tokens, heed_erro
     heed_optimizer_set(j->optimizer, "gradient_scale", 1 / (double)*tokens);
     if (heed_optimizer_step(j->optimizer, t->g)) {
         const heed_error *failed = heed_optimizer_error(j->optimizer);
-        return heed_fail(e, failed->code, "step %lld: %s; the last checkpoint is from before", (long long)j->step + 1, failed->message);
+        return heed_fail(e, failed->code, "step %lld: %s; what was saved before is intact: try a lower lr or a longer warmup in another run",
+                         (long long)j->step + 1, failed->message);
     }
     j->step++;
     return HEED_OK;
@@ -169,15 +68,15 @@ static int64_t plan_steps(training *t, heed_error *e)
 {
     enum { SAMPLES = 8 };
     job *j = &t->j;
-    int64_t batches = t->train.count > 0 ? t->train.count : 1, tokens;
-    double loss, step_time = 0, valid_time = 0, begun = seconds();
-    for (int round = 0; round < 2 && !e->code; round++) { /* the first round warms up */
+    int64_t batches = t->train.count > 0 ? t->train.count : 1, tokens = 0;
+    double loss = 0, step_time = 0, valid_time = 0, begun = seconds();
+    for (int round = 0; round < 2 && !e->code && !stop_signal; round++) { /* the first round warms up */
         double start = seconds();
         for (int k = 0; k < SAMPLES && !e->code; k++) add_batch(t, (uint64_t)(j->step * j->set.accumulate + batches * k / SAMPLES), &loss, &tokens, e);
         heed_params_zero_grad(j->params);
         step_time = (seconds() - start) / SAMPLES * (double)j->set.accumulate;
     }
-    for (int round = 0; round < 2 && t->has_valid && !e->code; round++) {
+    for (int round = 0; round < 2 && t->has_valid && !e->code && !stop_signal; round++) {
         double start = seconds();
         int64_t n = t->valid.count < 4 ? t->valid.count : 4;
         for (int64_t k = 0; k < n && !e->code; k++) {
@@ -193,32 +92,52 @@ static int64_t plan_steps(training *t, heed_error *e)
     return steps < 1 ? 1 : (int64_t)steps;
 }
 
+/* The plan is kept in the log and not in checkpoints, which do not depend on where a run is stopped. */
+static heed_code old_plan(training *t, heed_error *e)
+{
+    heed_log_column c = {0};
+    if (!t->fresh && training_file_exists(t->log_file) && heed_runlog_column(t->log_file, "planned", &c, e)) return e->code;
+    if (c.count && c.value[c.count - 1] >= 1 && c.value[c.count - 1] <= MOST_STEPS) t->planned = (int64_t)c.value[c.count - 1];
+    heed_log_column_free(&c);
+    return HEED_OK;
+}
+
 static heed_code plan(training *t, heed_error *e)
 {
     job *j = &t->j;
-    if (t->a.steps) j->planned = t->a.step_count;
+    if (old_plan(t, e)) return e->code;
+    int64_t old = t->planned;
+    if (t->a.steps) t->planned = t->a.step_count;
     else if (t->a.minutes) {
         int64_t n = plan_steps(t, e);
         if (e->code) return e->code;
-        j->planned = j->step + n;
+        if (stop_signal) return heed_fail(e, HEED_STOPPED, "stopped by a signal before the first step; nothing was changed");
+        t->planned = j->step + n;
         fprintf(stderr, "%g minutes are enough for about %lld steps; --steps %lld gives the same result\n", t->a.minute_count, (long long)n,
-                (long long)j->planned);
-    } else if (t->fresh) return heed_fail(e, HEED_INVALID, "say how long to train: --steps N or --minutes M");
+                (long long)t->planned);
+    } else if (!old) return heed_fail(e, HEED_INVALID, "say how long to train: --steps N or --minutes M");
     bool ends = j->set.schedule == SCHEDULE_COSINE || j->set.schedule == SCHEDULE_LINEAR;
-    if (ends && !j->set.schedule_steps) j->set.schedule_steps = j->planned;
-    return HEED_OK;
+    if (ends && !j->set.schedule_steps) j->set.schedule_steps = t->planned;
+    t->log = heed_runlog_open(t->log_file, t->fresh ? -1 : j->step, e);
+    heed_log_value planned = heed_log_int("planned", t->planned);
+    return t->log && (t->fresh || t->planned != old) ? heed_runlog_write(t->log, j->step, &planned, 1, e) : e->code;
 }
 
 /* --- validation, saving ------------------------------------------------------------------------------------------------------------------------ */
 
-static heed_code save(training *t, bool scheduled, heed_error *e)
+/* Between saving and this a run may be killed, so it is done again when the run goes on. */
+static heed_code publish(training *t, heed_error *e)
 {
     job *j = &t->j;
-    if (job_save(j, t->last, e)) return e->code;
-    if (j->best_step == j->step) heed_folder_keep(t->folder, "last.h5", "best.h5", e);
     int64_t keep = j->set.keep > j->set.average ? j->set.keep : j->set.average;
-    if (scheduled && keep > 1) heed_folder_rotate(t->folder, "last.h5", j->step, (int)keep, e);
+    if (t->has_valid && j->best_step == j->step) heed_folder_keep(t->folder, "last.h5", "best.h5", e);
+    if (keep > 1 && !e->code && j->step % j->set.save_every == 0) heed_folder_rotate(t->folder, "last.h5", j->step, (int)keep, e);
     return e->code;
+}
+
+static heed_code save(training *t, heed_error *e)
+{
+    return job_save(&t->j, t->last, e) ? e->code : publish(t, e);
 }
 
 static heed_code draw_curves(const training *t, heed_error *e)
@@ -243,78 +162,117 @@ static heed_code draw_curves(const training *t, heed_error *e)
     return e->code;
 }
 
-static heed_code validate(training *t, heed_error *e)
+static heed_code validate(training *t, double *loss, heed_error *e)
 {
     job *j = &t->j;
-    double loss;
-    if (!t->has_valid || data_loss(&t->valid, j, t->g, &loss, e)) return e->code;
-    bool better = loss < j->best_loss;
-    if (better) {
-        j->best_loss = loss;
-        j->best_step = j->step;
-    }
-    j->bad_count = better ? 0 : j->bad_count + 1;
-    if (j->set.schedule == SCHEDULE_PLATEAU) heed_plateau_see(&j->plateau, loss);
-    heed_log_value values[] = {heed_log_real("valid_loss", loss), heed_log_real("valid_perplexity", exp(loss)), heed_log_bool("best", better),
+    if (data_loss(&t->valid, j, t->g, loss, e)) return e->code;
+    bool better = *loss < j->best_loss;
+    heed_log_value values[] = {heed_log_real("valid_loss", *loss), heed_log_real("valid_perplexity", exp(*loss)), heed_log_bool("best", better),
                                heed_log_real("seconds", seconds() - t->started)};
-    heed_runlog_write(t->log, j->step, values, 4, e);
-    heed_progress_note(t->progress, "step %lld: validation loss %.4f, perplexity %.3f%s", (long long)j->step, loss, exp(loss), better ? " (best)" : "");
+    if (j->step > t->began) heed_runlog_write(t->log, j->step, values, 4, e);
+    heed_progress_note(t->progress, "step %lld: validation loss %.4f, perplexity %.3f%s", (long long)j->step, *loss, exp(*loss), better ? " (best)" : "");
     return e->code;
 }
 
-static bool is_due(const job *j, int64_t every) { return j->step % every == 0 || j->step == j->planned; }
-static bool is_over(const job *j) { return j->step >= j->planned || (j->set.patience && j->bad_count >= j->set.patience); }
+static heed_code validate_on_schedule(training *t, heed_error *e)
+{
+    job *j = &t->j;
+    double loss;
+    if (!t->has_valid || validate(t, &loss, e)) return e->code;
+    j->bad_count = loss < j->best_loss ? 0 : j->bad_count + 1;
+    if (loss < j->best_loss) {
+        j->best_loss = loss;
+        j->best_step = j->step;
+    }
+    if (j->set.schedule == SCHEDULE_PLATEAU) heed_plateau_see(&j->plateau, loss);
+    return e->code;
+}
+
+/* The end of a run is validated too. Where that is off the schedule it may make best.h5, but leaves no trace in the state: when the run
+ * goes on, it is as if it had not been stopped, and the best one of the schedule comes back. */
+static heed_code validate_end(training *t, heed_error *e)
+{
+    job *j = &t->j;
+    double loss;
+    if (!t->has_valid || j->step % j->set.valid_every == 0 || validate(t, &loss, e)) return e->code;
+    char *scheduled = heed_folder_file(t->folder, SCHEDULED_BEST, e);
+    if (loss < j->best_loss && scheduled) {
+        if (j->best_step && !training_file_exists(scheduled)) heed_folder_keep(t->folder, "best.h5", SCHEDULED_BEST, e);
+        if (!e->code) heed_folder_keep(t->folder, "last.h5", "best.h5", e);
+    }
+    heed_free(scheduled);
+    return e->code;
+}
+
+static heed_code forget_end(training *t, heed_error *e)
+{
+    char *scheduled = heed_folder_file(t->folder, SCHEDULED_BEST, e), *best = heed_folder_file(t->folder, "best.h5", e);
+    if (!e->code && training_file_exists(scheduled) && rename(scheduled, best)) heed_fail_errno(e, "cannot rename %s to %s", scheduled, best);
+    heed_free(scheduled);
+    heed_free(best);
+    return e->code;
+}
+
+static bool is_over(const training *t) { return t->j.step >= t->planned || (t->j.set.patience && t->j.bad_count >= t->j.set.patience); }
 
 static heed_code loop(training *t, heed_error *e)
 {
     job *j = &t->j;
     double loss = NAN;
     int64_t tokens, saved = j->step;
-    while (!is_over(j) && !stop_signal) {
+    while (!is_over(t) && !stop_signal) {
         if (take_step(t, &loss, &tokens, e)) return e->code;
         double rate = job_rate(j, j->step);
         heed_progress_step(t->progress, j->step, tokens, loss, rate);
-        if (is_due(j, LOG_EVERY)) {
+        if (j->step % LOG_EVERY == 0 || j->step == t->planned) {
             heed_log_value values[] = {heed_log_real("loss", loss), heed_log_real("rate", rate),
                                        heed_log_real("gradient_norm", heed_optimizer_norm(j->optimizer)),
                                        heed_log_real("tokens_per_second", heed_progress_tokens_per_second(t->progress)),
                                        heed_log_real("seconds", seconds() - t->started)};
             if (heed_runlog_write(t->log, j->step, values, 5, e)) return e->code;
         }
-        if (is_due(j, j->set.valid_every) && validate(t, e)) return e->code;
-        if (is_due(j, j->set.save_every) || is_due(j, j->set.valid_every) || is_over(j)) {
-            if (save(t, is_due(j, j->set.save_every), e) || draw_curves(t, e)) return e->code;
+        bool valid = j->step % j->set.valid_every == 0;
+        if (valid && validate_on_schedule(t, e)) return e->code;
+        if (valid || j->step % j->set.save_every == 0 || is_over(t)) {
+            if (save(t, e) || draw_curves(t, e)) return e->code;
             saved = j->step;
         }
     }
-    if (saved != j->step && save(t, false, e)) return e->code;
-    heed_progress_end(t->progress);
-    return draw_curves(t, e);
+    return saved != j->step && !save(t, e) ? draw_curves(t, e) : e->code;
 }
 
 /* --- the mean of the last checkpoints ------------------------------------------------------------------------------------------------------------ */
 
+static void add_checkpoint(heed_average *mean, const char *file, heed_error *e)
+{
+    job old;
+    if (!file || job_load(&old, file, false, e)) return;
+    heed_average_add(mean, old.params);
+    job_free(&old);
+}
+
 static heed_code write_average(training *t, heed_error *e)
 {
+    job *j = &t->j;
     int64_t *steps = NULL;
-    size_t count = 0;
     heed_average *mean = heed_average_new();
+    bool last = j->step % j->set.save_every != 0; /* not among the steps that are kept */
+    size_t count = 0, wanted = (size_t)j->set.average - last;
     heed_folder_steps(t->folder, &steps, &count, e);
-    for (size_t i = 0; i < count && !e->code; i++) {
-        job old;
+    for (size_t i = count > wanted ? count - wanted : 0; i < count && !e->code; i++) {
         char *file = heed_folder_step_file(t->folder, steps[i], e);
-        if (file && !job_load(&old, file, false, e)) {
-            heed_average_add(mean, old.params);
-            job_free(&old);
-        }
+        add_checkpoint(mean, file, e);
         heed_free(file);
     }
+    if (last && !e->code) add_checkpoint(mean, t->last, e);
     char *file = heed_folder_file(t->folder, "average.h5", e);
-    if (!e->code && heed_average_write(mean, t->j.params)) heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
-    if (!e->code && !job_save(&t->j, file, e)) {
+    if (!e->code && heed_average_write(mean, j->params)) heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
+    if (!e->code && !job_save(j, file, e)) {
         double loss = NAN;
-        if (t->has_valid) data_loss(&t->valid, &t->j, t->g, &loss, e);
-        fprintf(stderr, "the mean of the last %zu checkpoints: validation loss %.4f, in %s\n", count, loss, file);
+        if (t->has_valid) data_loss(&t->valid, j, t->g, &loss, e);
+        fprintf(stderr, "the mean of the last %zu checkpoints", (count < wanted ? count : wanted) + last);
+        if (t->has_valid) fprintf(stderr, ": validation loss %.4f", loss);
+        fprintf(stderr, ", in %s\n", file);
     }
     heed_free(file);
     heed_free(steps);
@@ -342,32 +300,52 @@ static void print_beginning(training *t, heed_error *e)
     fflush(stdout);
 }
 
-static int run(training *t)
+static heed_code train(training *t, heed_error *e)
 {
-    heed_error e = {0};
     job *j = &t->j;
     t->g = heed_graph_new();
     heed_graph_threads(t->g, (int)t->a.thread_count);
     t->started = seconds();
-    if (begin(t, &e)) return failure("train", &e);
-    print_beginning(t, &e);
-    if (plan(t, &e)) return failure("train", &e);
-    char *log = heed_folder_file(t->folder, "log.jsonl", &e);
-    t->log = log ? heed_runlog_open(log, t->fresh ? -1 : j->step, &e) : NULL;
-    heed_free(log);
-    t->progress = heed_progress_new(stderr, j->step, j->planned, NULL, NULL, &e);
-    if (e.code) return failure("train", &e);
-    struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    if (training_begin(t, e) || plan(t, e)) return e->code;
+    print_beginning(t, e);
+    t->progress = heed_progress_new(stderr, j->step, t->planned, NULL, NULL, e);
+    if (e->code || (!t->fresh && publish(t, e))) return e->code;
+    t->began = j->step;
+    bool over = is_over(t);
+    if (over) fprintf(stderr, "nothing to do: %lld steps are done%s\n", (long long)j->step, j->step < t->planned ? " and patience has run out" : "");
+    else if (forget_end(t, e) || loop(t, e)) return e->code;
+    if (!is_over(t) || validate_end(t, e)) return e->code;
+    if (!over) heed_progress_end(t->progress);
+    return draw_curves(t, e) || j->set.average < 2 ? e->code : write_average(t, e);
+}
+
+static int run(training *t)
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART}; /* a second signal ends it at once */
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
-    if (!t->fresh && j->best_step == j->step) heed_folder_keep(t->folder, "last.h5", "best.h5", &e); /* killed between the two */
-    if (is_over(j)) fprintf(stderr, "nothing to do: %lld steps are done%s\n", (long long)j->step, j->step < j->planned ? " and patience has run out" : "");
-    else loop(t, &e);
-    if (!e.code && is_over(j) && j->set.average > 1 && !stop_signal) write_average(t, &e);
-    if (e.code) return failure("train", &e);
-    if (!stop_signal) return STATUS_OK;
-    fprintf(stderr, "heed train: stopped by a signal after step %lld; the same command goes on from there\n", (long long)j->step);
+    sigaction(SIGHUP, &act, NULL);
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL); /* a file over the limit is an error like a full disk */
+    heed_error e = {0};
+    if (training_check(&t->a, &e)) return usage_error("train", "%s", e.message);
+    if (train(t, &e)) {
+        failure("train", &e);
+        return e.code == HEED_STOPPED ? 128 + stop_signal : STATUS_FAILED;
+    }
+    if (!stop_signal || is_over(t)) return STATUS_OK;
+    fprintf(stderr, "heed train: stopped by a signal after step %lld of %lld; ", (long long)t->j.step, (long long)t->planned);
+    if (t->j.step) fprintf(stderr, "it is saved, and --steps %lld goes on from there\n", (long long)t->planned);
+    else fprintf(stderr, "nothing was learned yet\n");
     return 128 + stop_signal;
+}
+
+static int print_keys(void)
+{
+    heed_error e = {0};
+    char *keys = heed_options_help(settings_table, &e);
+    if (keys) printf("Settings of --set KEY=VALUE and of --config files: values allowed, meaning, (default)\n\n%s", keys);
+    heed_free(keys);
+    return e.code ? failure("train", &e) : STATUS_OK;
 }
 
 int verb_train(int argc, char **argv)
@@ -381,34 +359,34 @@ int verb_train(int argc, char **argv)
         {"tgt", "FILE", &a->train.tgt, NULL, NULL, "target lines, one for every source line"},
         {"dict", "FILE", &a->train.dict, NULL, NULL, "dictionary: word TAB symbols, or as the CMU's"},
         {"text", "FILE", &a->train.text, NULL, NULL, "plain text for a language model"},
-        {"valid-src", "FILE", &a->valid.src, NULL, NULL, "the same for validation; without them hold_out of"},
-        {"valid-tgt", "FILE", &a->valid.tgt, NULL, NULL, "the training data is kept for it"},
-        {"valid-dict", "FILE", &a->valid.dict, NULL, NULL, ""},
-        {"valid-text", "FILE", &a->valid.text, NULL, NULL, ""},
-        {"src-units", "UNITS", &a->src_units, NULL, NULL, "chars, words, bpe:CODES or spm:MODEL; chars at first"},
-        {"tgt-units", "UNITS", &a->tgt_units, NULL, NULL, "likewise; words for --dict"},
-        {"set", "KEY=VALUE", NULL, &a->sets, NULL, "a setting (below); any number of times"},
-        {"config", "FILE", &a->config, NULL, NULL, "settings as lines of key = value, before those of --set"},
-        {"steps", "N", &a->steps, NULL, NULL, "stop after step N"},
-        {"minutes", "M", &a->minutes, NULL, NULL, "as many steps as fit in M minutes; the number is told"},
-        {"threads", "N", &a->threads, NULL, NULL, "OMP_NUM_THREADS or all CPUs at first; the result is the same"},
+        {"valid-src", "FILE", &a->valid.src, NULL, NULL, "source lines to validate with"},
+        {"valid-tgt", "FILE", &a->valid.tgt, NULL, NULL, "their target lines"},
+        {"valid-dict", "FILE", &a->valid.dict, NULL, NULL, "dictionary to validate with"},
+        {"valid-text", "FILE", &a->valid.text, NULL, NULL, "text to validate with"},
+        {"src-units", "UNITS", &a->src_units, NULL, NULL, "chars (the default), words, bpe:CODES or spm:MODEL"},
+        {"tgt-units", "UNITS", &a->tgt_units, NULL, NULL, "the same for the target; with --dict the default is words"},
+        {"set", "KEY=VALUE", NULL, &a->sets, NULL, "a setting; any number of times"},
+        {"config", "FILE", &a->config, NULL, NULL, "settings as lines of key = value; --set overrides them"},
+        {"steps", "N", &a->steps, NULL, NULL, "train up to step N; a run that exists may be given more"},
+        {"minutes", "M", &a->minutes, NULL, NULL, "train as many steps as fit in M minutes; the number is told"},
+        {"threads", "N", &a->threads, NULL, NULL, "by default OMP_NUM_THREADS or all CPUs; the result is the same"},
         {"seed", "N", &a->seed, NULL, NULL, "as --set seed=N"},
+        {"keys", NULL, NULL, NULL, &a->keys, "print the settings, their ranges and defaults, and end"},
         {0},
     };
-    heed_error e = {0};
-    char *keys = heed_options_help(settings_table, &e), about[16384];
-    snprintf(about, sizeof about,
-             "usage: heed train RUN --src FILE --tgt FILE | --dict FILE | --text FILE  (--steps N | --minutes M)  [option ...]\n\n"
-             "Trains a Transformer in the folder RUN: last.h5, best.h5, log.jsonl, curves.svg. A RUN that exists goes on where it stopped.\n\n"
-             "Settings:\n%s\nOptions:\n", keys ? keys : "");
-    heed_free(keys);
+    static const char about[] =
+        "usage: heed train RUN --src FILE --tgt FILE | --dict FILE | --text FILE  --steps N | --minutes M  [option ...]\n\n"
+        "Trains a Transformer in the folder RUN, which gets last.h5, best.h5, log.jsonl and curves.svg.\n"
+        "A RUN that exists goes on where it stopped; a killed one loses nothing that was saved.\n"
+        "Without --valid-... files a share of the data (hold_out) is kept for validation.\n\n";
     const char *word[1];
     int words, status = -1;
     if (argc > MOST_SETS) status = usage_error("train", "too many words");
     if (status < 0) status = read_flags("train", about, flags, argc, argv, word, 1, &words);
+    if (status < 0 && a->keys) status = print_keys();
     if (status < 0 && !words) status = usage_error("train", "name the run's folder");
     if (status < 0 && a->steps && a->minutes) status = usage_error("train", "--steps and --minutes exclude each other");
-    if (status < 0 && a->steps && !flag_int("train", "steps", a->steps, 1, 1000000000, &a->step_count)) status = STATUS_USAGE;
+    if (status < 0 && a->steps && !flag_int("train", "steps", a->steps, 1, MOST_STEPS, &a->step_count)) status = STATUS_USAGE;
     if (status < 0 && a->threads && !flag_int("train", "threads", a->threads, 1, 256, &a->thread_count)) status = STATUS_USAGE;
     if (status < 0 && a->minutes && !flag_real("train", "minutes", a->minutes, 0.01, 1e6, &a->minute_count)) status = STATUS_USAGE;
     if (status < 0) {
@@ -416,6 +394,7 @@ int verb_train(int argc, char **argv)
         status = run(t);
     }
     heed_progress_free(t->progress);
+    heed_free(t->log_file);
     heed_runlog_close(t->log);
     heed_folder_close(t->folder);
     heed_free(t->last);

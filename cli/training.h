@@ -1,0 +1,40 @@
+/* A run of heed train: what was asked for, and the job with its data and folder. Begun by start.c, done by train.c. */
+#ifndef HEED_CLI_TRAINING_H
+#define HEED_CLI_TRAINING_H
+
+#include "cli/cli.h"
+#include "cli/data.h"
+
+enum { MOST_SETS = 128 };
+
+typedef struct arguments {
+    const char *run, *config, *steps, *minutes, *threads, *seed, *src_units, *tgt_units;
+    data_files train, valid;
+    const char *set_items[MOST_SETS];
+    flag_list sets;
+    bool keys;
+    int64_t step_count, thread_count;
+    double minute_count;
+} arguments;
+
+typedef struct training {
+    arguments a;
+    job j;
+    data train, valid;
+    bool has_valid, fresh;
+    int64_t began, planned; /* the step at which this process took over, and where the run is to end */
+    heed_graph *g;
+    heed_folder *folder;
+    heed_runlog *log;
+    heed_progress *progress;
+    char *last, *log_file;
+    double started;
+} training;
+
+/* What can be told to be wrong before anything is read or made: the choice of files, --set and --seed, how long. */
+heed_code training_check(const arguments *a, heed_error *e);
+/* Reads the data, opens the folder and makes the job: a new one, or that of last.h5 where it is found. */
+heed_code training_begin(training *t, heed_error *e);
+bool training_file_exists(const char *file);
+
+#endif
