@@ -5,8 +5,8 @@
 
 static const char about[] =
     "usage: heed attend CHECKPOINT 'INPUT' -o PICTURE.html|.svg [option ...]\n\n"
-    "Decodes the input and draws the attention of every layer and head while that output is written. A row is a symbol that looks, a column\n"
-    "one that is looked at; a row's weights sum to 1. Of a language model, the attention within the input is drawn.\n"
+    "Decodes the input and draws the attention of every layer and head while that output is written. A row is a symbol that\n"
+    "looks, a column one that is looked at; a row's weights sum to 1. Of a language model, the attention within the input.\n"
     "    -o PICTURE.html    one page: an overview, then a picture of every layer\n"
     "    -o PICTURE.svg     the overview, and the layers beside it: PICTURE-enc.0.self.svg, PICTURE-dec.0.cross.svg, ...\n\n";
 
@@ -27,16 +27,17 @@ typedef struct drawing {
     char (*map_titles)[24];     /* [heads] */
 } drawing;
 
-/* --- what is to be drawn ------------------------------------------------------------------------------------------------------------------- */
+/* --- what is to be drawn ---------------------------------------------------------------------------------------------------- */
 
-static void add_part(drawing *d, const char *stack, int layer, int layers, const char *kind, const char *rows, const char *columns, const char *caption)
+static void add_part(drawing *d, const char *stack, int layer, int layers, const char *kind, const char *rows,
+                     const char *columns, const char *caption)
 {
     part *p = &d->parts[d->count++];
-    bool decoder = !strcmp(stack, "dec");
+    bool decoder = !strcmp(stack, "dec"), cross = !strcmp(kind, "cross");
     snprintf(p->name, sizeof p->name, "%s.%d.%s", stack, layer, kind);
     snprintf(p->title, sizeof p->title, "%s layer %d of %d: %s", decoder ? "decoder" : "encoder", layer + 1, layers,
-             !strcmp(kind, "cross") ? "the output looks at the input" : decoder ? "the output looks at itself" : "the input looks at itself");
-    snprintf(p->short_title, sizeof p->short_title, "%s %d", !strcmp(kind, "cross") ? "cross" : decoder ? "decoder" : "encoder", layer + 1);
+             cross ? "the output looks at the input" : decoder ? "the output looks at itself" : "the input looks at itself");
+    snprintf(p->short_title, sizeof p->short_title, "%s %d", cross ? "cross" : decoder ? "decoder" : "encoder", layer + 1);
     p->rows = rows;
     p->columns = columns;
     p->caption = caption;
@@ -46,16 +47,18 @@ static void list_parts(drawing *d)
 {
     const heed_transformer_config *c = &d->w.j.model->config;
     for (int i = 0; i < c->enc_layers; i++)
-        add_part(d, "enc", i, c->enc_layers, "self", "input", "input", "A row is an input symbol, and what of the input its new representation is made of.");
+        add_part(d, "enc", i, c->enc_layers, "self", "input", "input",
+                 "A row is an input symbol, and what of the input its new representation is made of.");
     for (int i = 0; i < c->dec_layers; i++)
         add_part(d, "dec", i, c->dec_layers, "self", "next", "so far",
-                 "A row is the symbol that is said next, and which of the symbols said so far (the begin first) were looked at for it.");
+                 "A row is the symbol that is said next, and which of those said so far (begin first) were looked at for it.");
     for (int i = 0; i < c->dec_layers && c->enc_layers; i++)
-        add_part(d, "dec", i, c->dec_layers, "cross", "output", "input", "A row is the symbol that is said next, and which input symbols were looked at for it.");
+        add_part(d, "dec", i, c->dec_layers, "cross", "output", "input",
+                 "A row is the symbol that is said next, and which input symbols were looked at for it.");
     d->heads = (int)c->layer.heads;
 }
 
-/* --- input and output -------------------------------------------------------------------------------------------------------------------------- */
+/* --- input and output ------------------------------------------------------------------------------------------------------- */
 
 /* The one line of an argument, which has to be UTF-8. */
 static heed_text *one_line(const char *name, const char *text, heed_error *e)
@@ -79,7 +82,8 @@ static heed_code find_output(drawing *d, const char *target, heed_ids *ids, heed
     }
     if (writer_run(w, e)) return e->code;
     heed_hypothesis h = writer_at(w, 0, 0);
-    if (!heed_grow((void **)&ids->items, &ids->capacity, (size_t)h.length + 1, sizeof *ids->items)) return heed_fail(e, HEED_NO_MEMORY, "no memory");
+    if (!heed_grow((void **)&ids->items, &ids->capacity, (size_t)h.length + 1, sizeof *ids->items))
+        return heed_fail(e, HEED_NO_MEMORY, "no memory");
     memcpy(ids->items, h.ids, (size_t)h.length * sizeof *h.ids);
     ids->count = (size_t)h.length;
     return HEED_OK;
@@ -103,7 +107,8 @@ static heed_code read_input(drawing *d, const char *input, const char *target, h
     if (t) writer_add(w, heed_text_line(t, 0), 1, &unknown, e);
     heed_text_free(t);
     if (!e->code && !w->ids.count) heed_fail(e, HEED_INVALID, "the input has no symbols: there is nothing to look at");
-    if (unknown) fprintf(stderr, "heed attend: %zu of the input's symbols are not in the vocabulary; they are read as <unk>\n", unknown);
+    if (unknown)
+        fprintf(stderr, "heed attend: %zu of the input's symbols are not in the vocabulary; they are read as <unk>\n", unknown);
     if (!e->code && !text) find_output(d, target, &said, e);
     if (e->code) {
         heed_free(said.items);
@@ -124,13 +129,15 @@ static heed_code read_input(drawing *d, const char *input, const char *target, h
     d->in_labels = labels(w->j.tgt_vocab, d->in, d->outputs);
     d->out_labels = labels(w->j.tgt_vocab, d->out, d->outputs);
     d->source_labels = d->inputs ? labels(w->j.src_vocab, d->source, d->inputs) : NULL;
-    if (!d->in_labels || !d->out_labels || (d->inputs && !d->source_labels)) return heed_fail(e, HEED_NO_MEMORY, "no memory for labels");
+    if (!d->in_labels || !d->out_labels || (d->inputs && !d->source_labels))
+        return heed_fail(e, HEED_NO_MEMORY, "no memory for labels");
     if (d->inputs > 1024 || d->outputs > 1024)
-        return heed_fail(e, HEED_INVALID, "%lld input and %lld output symbols: a picture has up to 1024", (long long)d->inputs, (long long)d->outputs);
+        return heed_fail(e, HEED_INVALID, "%lld input and %lld output symbols: a picture has up to 1024", (long long)d->inputs,
+                         (long long)d->outputs);
     return HEED_OK;
 }
 
-/* --- the weights ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the weights ------------------------------------------------------------------------------------------------------------ */
 
 /* One forward pass with all weights kept. */
 static heed_code run_model(drawing *d, heed_error *e)
@@ -146,7 +153,8 @@ static heed_code run_model(drawing *d, heed_error *e)
         lengths = heed_input(g, HEED_I32, 1, (int64_t[]){1}, &length);
         memory = heed_transformer_encode(g, j->model, heed_input(g, HEED_I32, 2, (int64_t[]){1, d->inputs}, d->source), lengths);
     }
-    heed_data(g, heed_transformer_decode(g, j->model, heed_input(g, HEED_I32, 2, (int64_t[]){1, d->outputs}, d->in), memory, lengths));
+    heed_tensor *in = heed_input(g, HEED_I32, 2, (int64_t[]){1, d->outputs}, d->in);
+    heed_data(g, heed_transformer_decode(g, j->model, in, memory, lengths));
     d->maps = heed_calloc((size_t)(d->count * d->heads), sizeof *d->maps);
     d->map_titles = heed_calloc((size_t)d->heads, sizeof *d->map_titles);
     if (!d->maps || !d->map_titles) return heed_fail(e, HEED_NO_MEMORY, "no memory for pictures");
@@ -160,13 +168,14 @@ static heed_code run_model(drawing *d, heed_error *e)
         int64_t rows = encoder ? d->inputs : d->outputs, columns = from_source ? d->inputs : d->outputs;
         for (int h = 0; values && h < d->heads; h++)
             d->maps[i * d->heads + h] = (heed_heatmap){d->map_titles[h], values + h * rows * columns, rows, columns,
-                                                       encoder ? d->source_labels : d->out_labels, from_source ? d->source_labels : d->in_labels};
+                                                       encoder ? d->source_labels : d->out_labels,
+                                                       from_source ? d->source_labels : d->in_labels};
     }
     const heed_error *failed = heed_graph_error(g);
     return failed->code ? heed_fail(e, failed->code, "%s", failed->message) : HEED_OK;
 }
 
-/* --- the pictures ----------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the pictures ----------------------------------------------------------------------------------------------------------- */
 
 static char *draw_overview(const drawing *d, heed_error *e)
 {
@@ -248,7 +257,8 @@ int verb_attend(int argc, char **argv)
     if (!d) return failure("attend", &(heed_error){HEED_NO_MEMORY, "no memory"});
     d->output = output;
     status = writer_open(&d->w, "attend", word[0], &search, &e);
-    if (status < 0 && target && d->w.j.kind == JOB_TEXT) status = usage_error("attend", "--target: a language model has none, its input is drawn");
+    if (status < 0 && target && d->w.j.kind == JOB_TEXT)
+        status = usage_error("attend", "--target: a language model has none, its input is drawn");
     if (status < 0) {
         char text[400];
         list_parts(d);

@@ -7,10 +7,11 @@
 
 static const char about[] =
     "usage: heed decode CHECKPOINT [option ...] < lines > outputs\n\n"
-    "Writes a line for every line of standard input, in order: what an encoder-decoder makes of it, or a language model's prompt with its\n"
-    "continuation up to the end of the line. An empty line gives an empty line. With --nbest, lines of\n"
-    "    number of the input line TAB score TAB output                     (score: log-probability after the length penalty)\n"
-    "best first. With --sample, outputs are drawn instead of searched, N of them with --nbest; the score is the log-probability.\n\n";
+    "Writes a line for every line of standard input, in order: what an encoder-decoder makes of it, or a language model's\n"
+    "prompt with its continuation up to the end of the line. An empty line gives an empty line (of a language model: any line).\n"
+    "With --nbest, lines of\n"
+    "    number of the input line TAB score TAB output                 (score: log-probability after the length penalty)\n"
+    "best first. With --sample, outputs are drawn, N of them with --nbest; the score is the log-probability.\n\n";
 
 typedef struct output { bool many, raw; int64_t nbest, written; } output;
 
@@ -48,7 +49,7 @@ static bool read_batch(writer *w, heed_lines *in, int64_t rows, uint64_t *number
         size_t unknown = 0;
         if (!heed_lines_next(in, &line, e) || writer_add(w, line, ++*number, &unknown, e)) return false;
         if (unknown && !*told)
-            fprintf(stderr, "heed decode: line %llu has %zu symbols that the vocabulary lacks; these are read as <unk>, also in later lines\n",
+            fprintf(stderr, "heed decode: line %llu has symbols that the vocabulary lacks (%zu); they are read as <unk>\n",
                     (unsigned long long)*number, unknown);
         *told = *told || unknown;
     }
@@ -92,14 +93,17 @@ int verb_decode(int argc, char **argv)
     int words, status = read_flags("decode", about, flags, argc, argv, &file, 1, &words);
     if (status >= 0) return status;
     if (!words) return usage_error("decode", "name a checkpoint, such as RUN/best.h5");
-    if (!sample && (temperature || top_k || top_p || seed)) return usage_error("decode", "--temperature, --top-k, --top-p and --seed go with --sample");
+    if (!sample && (temperature || top_k || top_p || seed))
+        return usage_error("decode", "--temperature, --top-k, --top-p and --seed go with --sample");
     if (sample && search.beam) return usage_error("decode", "--sample and --beam exclude each other");
     int64_t rows = isatty(STDIN_FILENO) ? 1 : 32, number = 1;
     double t = 1, p = 1;
     int64_t k = 0;
-    if ((nbest && !flag_int("decode", "nbest", nbest, 1, 1000, &o.nbest)) || (batch && !flag_int("decode", "batch", batch, 1, 100000, &rows)) ||
+    if ((nbest && !flag_int("decode", "nbest", nbest, 1, 1000, &o.nbest)) ||
+        (batch && !flag_int("decode", "batch", batch, 1, 100000, &rows)) ||
         (temperature && !flag_real("decode", "temperature", temperature, 1e-3, 1e3, &t)) ||
-        (top_k && !flag_int("decode", "top-k", top_k, 0, INT32_MAX, &k)) || (top_p && !flag_real("decode", "top-p", top_p, 1e-6, 1, &p)) ||
+        (top_k && !flag_int("decode", "top-k", top_k, 0, INT32_MAX, &k)) ||
+        (top_p && !flag_real("decode", "top-p", top_p, 1e-6, 1, &p)) ||
         (seed && !flag_int("decode", "seed", seed, 0, INT64_MAX, &number)))
         return STATUS_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error like any other */

@@ -22,7 +22,7 @@ typedef struct report {
     double loss, perplexity, token_accuracy, sequence_accuracy, wer, per, bleu, chrf; /* NaN: does not apply */
 } report;
 
-/* --- with the right beginning given -------------------------------------------------------------------------------------------------------- */
+/* --- with the right beginning given ----------------------------------------------------------------------------------------- */
 
 /* One more batch whose logits are known. */
 static void add_accuracy(heed_accuracy *m, const heed_batch *b, const float *logits, int64_t symbols, int32_t *said)
@@ -78,14 +78,15 @@ static void allow_all_lengths(job *j, const data *d)
     j->set.max_length = 0;
 }
 
-/* --- decoded ----------------------------------------------------------------------------------------------------------------------------------- */
+/* --- decoded ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct item { heed_line source; size_t index; } item;
 
 static int by_length(const void *a, const void *b)
 {
     const item *x = a, *y = b;
-    return x->source.length != y->source.length ? (x->source.length < y->source.length ? -1 : 1) : (x->index > y->index) - (x->index < y->index);
+    return x->source.length != y->source.length ? (x->source.length < y->source.length ? -1 : 1)
+                                                : (x->index > y->index) - (x->index < y->index);
 }
 
 /* The sources of the part, shortest first, so that batches are of one length. */
@@ -135,7 +136,8 @@ static heed_code decode_sources(writer *w, const data *d, bool held_out, report 
     item *list = sources(d, &w->j, held_out, &count, e);
     for (size_t first = 0; first < count && !e->code; first += (size_t)w->rows) {
         writer_begin(w);
-        for (; at < count && !e->code && !writer_is_full(w, 64); at++) writer_add(w, list[at].source, list[at].index + 1, NULL, e);
+        for (; at < count && !e->code && !writer_is_full(w, 64); at++)
+            writer_add(w, list[at].source, list[at].index + 1, NULL, e);
         if (e->code || writer_run(w, e)) break;
         for (int64_t row = 0; row < w->rows && !e->code; row++) {
             const char *output = writer_count(w, row) ? writer_text(w, writer_at(w, row, 0), e).bytes : "";
@@ -154,7 +156,7 @@ static heed_code decode_sources(writer *w, const data *d, bool held_out, report 
     return e->code;
 }
 
-/* --- the report ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the report ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct line { const char *key; double value; double scale; const char *unit, *what; } line;
 
@@ -193,8 +195,11 @@ static heed_code evaluate(writer *w, const data_files *files, bool held_out, rep
     data d;
     if (data_kind(files, &kind, &dictionary, e)) return e->code;
     if (kind != w->j.kind)
-        return heed_fail(e, HEED_INVALID, w->j.kind == JOB_TEXT ? "this is a language model: give --text" : "this model makes lines of lines: give --src and --tgt, or --dict");
-    if (held_out && w->j.set.hold_out == 0) return heed_fail(e, HEED_INVALID, "--held-out: the run was trained with hold_out=0, nothing was kept back");
+        return heed_fail(e, HEED_INVALID,
+                         w->j.kind == JOB_TEXT ? "this is a language model: give --text"
+                                               : "this model makes lines of lines: give --src and --tgt, or --dict");
+    if (held_out && w->j.set.hold_out == 0)
+        return heed_fail(e, HEED_INVALID, "--held-out: the run was trained with hold_out=0, nothing was kept back");
     if (!data_read(&d, files, e)) {
         allow_all_lengths(&w->j, &d);
         data_encode(&d, &w->j, held_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e);
@@ -227,7 +232,7 @@ int verb_eval(int argc, char **argv)
     writer w;
     status = writer_open(&w, "eval", file, &search, &e);
     if (status < 0) {
-        report r = {.loss = NAN, .perplexity = NAN, .token_accuracy = NAN, .sequence_accuracy = NAN, .wer = NAN, .per = NAN, .bleu = NAN, .chrf = NAN};
+        report r = {0, 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
         evaluate(&w, &files, held_out, &r, &e);
         if (!e.code) print_report(&r, json, files.dict != NULL);
         if (!e.code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(&e, "standard output");

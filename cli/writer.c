@@ -4,7 +4,7 @@
 
 enum { MOST_PLACES = 1 << 15, DEFAULT_NEW = 200 };
 
-/* --- life -------------------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------------------------------------- */
 
 /* A text model was never shown a begin symbol: its lines follow the end of another. */
 static bool search_options(writer *w, const char *verb, const search_flags *f)
@@ -57,7 +57,7 @@ void writer_free(writer *w)
     job_free(&w->j);
 }
 
-/* --- a batch ------------------------------------------------------------------------------------------------------------------------- */
+/* --- a batch ---------------------------------------------------------------------------------------------------------------- */
 
 void writer_begin(writer *w)
 {
@@ -96,11 +96,13 @@ heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown
     bool text = j->kind == JOB_TEXT;
     int64_t start = (int64_t)w->ids.count;
     if (!grow(w)) return heed_fail(e, HEED_NO_MEMORY, "no memory for a batch of %lld lines", (long long)w->rows);
-    if (heed_vocab_encode(text ? j->tgt_vocab : j->src_vocab, text ? j->tgt_units : j->src_units, line, NULL, (size_t)number, &w->ids, unknown, e))
+    if (heed_vocab_encode(text ? j->tgt_vocab : j->src_vocab, text ? j->tgt_units : j->src_units, line, NULL, (size_t)number,
+                          &w->ids, unknown, e))
         return e->code;
     int64_t length = (int64_t)w->ids.count - start, positions = heed_decoder_limit(w->d);
     if (length >= positions)
-        return heed_fail(e, HEED_INVALID, "line %llu: %lld symbols, and the model has %lld positions; max_len was set so when it was trained",
+        return heed_fail(e, HEED_INVALID,
+                         "line %llu: %lld symbols, and the model has %lld positions; max_len was set so when it was trained",
                          (unsigned long long)number, (long long)length, (long long)positions);
     w->start[w->rows] = start;
     w->length[w->rows] = length;
@@ -122,7 +124,8 @@ static int32_t *padded(const writer *w, int64_t rows, int32_t *lengths)
     for (int64_t r = 0, b = 0; source && r < w->rows; r++) {
         if (!w->length[r]) continue;
         lengths[b] = (int32_t)w->length[r];
-        for (int64_t k = 0; k < w->longest; k++) source[b * w->longest + k] = k < w->length[r] ? w->ids.items[w->start[r] + k] : HEED_ID_PAD;
+        for (int64_t k = 0; k < w->longest; k++)
+            source[b * w->longest + k] = k < w->length[r] ? w->ids.items[w->start[r] + k] : HEED_ID_PAD;
         b++;
     }
     return source;
@@ -162,7 +165,10 @@ heed_code writer_run(writer *w, heed_error *e)
     return e->code;
 }
 
-int64_t writer_count(const writer *w, int64_t row) { return w->found && w->place[row] >= 0 ? heed_found_count(w->found, w->place[row]) : 0; }
+int64_t writer_count(const writer *w, int64_t row)
+{
+    return w->found && w->place[row] >= 0 ? heed_found_count(w->found, w->place[row]) : 0;
+}
 
 heed_hypothesis writer_at(const writer *w, int64_t row, int64_t rank) { return heed_found_at(w->found, w->place[row], rank); }
 

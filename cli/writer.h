@@ -8,11 +8,11 @@
 typedef struct search_flags { const char *beam, *length_penalty, *length_mean, *max_len, *threads; } search_flags;
 
 /* The options of a search, for a verb's table of flags. */
-#define SEARCH_FLAGS(f)                                                                                                   \
-    {"beam", "N", &(f).beam, NULL, NULL, "hypotheses kept at each position (5; 1 is greedy)"},                            \
-    {"length-penalty", "A", &(f).length_penalty, NULL, NULL, "scores are divided by ((5 + length) / 6)^A (0.6)"},         \
-    {"length-mean", "A", &(f).length_mean, NULL, NULL, "or by length^A"},                                                 \
-    {"max-len", "N", &(f).max_len, NULL, NULL, "most symbols of an output (2 source + 16; 200 after a prompt)"},           \
+#define SEARCH_FLAGS(f)                                                                                               \
+    {"beam", "N", &(f).beam, NULL, NULL, "hypotheses kept at each position; 1 is greedy (5; after a prompt 1)"},      \
+    {"length-penalty", "A", &(f).length_penalty, NULL, NULL, "scores are divided by ((5 + length) / 6)^A (0.6)"},     \
+    {"length-mean", "A", &(f).length_mean, NULL, NULL, "or by length^A"},                                             \
+    {"max-len", "N", &(f).max_len, NULL, NULL, "most symbols of an output (2 source + 16; 200 after a prompt)"},      \
     {"threads", "N", &(f).threads, NULL, NULL, "OMP_NUM_THREADS or all CPUs at first; the result is the same"}
 
 typedef struct writer {
@@ -37,7 +37,7 @@ void writer_free(writer *w);
 /* One batch: begin, add lines (`number` draws its random numbers), run, read. Units that the vocabulary lacks add to *unknown. */
 void writer_begin(writer *w);
 heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown, heed_error *e);
-bool writer_is_full(const writer *w, int64_t rows); /* so many lines, or as much as is good for memory: then the last line added waits */
+bool writer_is_full(const writer *w, int64_t rows); /* so many lines, or memory sets the end: then the last line added waits */
 heed_code writer_run(writer *w, heed_error *e);
 int64_t writer_count(const writer *w, int64_t row);                    /* hypotheses of a line: 0 when it was empty */
 heed_hypothesis writer_at(const writer *w, int64_t row, int64_t rank);

@@ -7,19 +7,20 @@
 
 enum { FIRST_CAPACITY = 32, TASK_FLOATS = 1 << 14 };
 
-/* --- an op of our own: keep the new position's keys and values --------------------------------------------------------------------------
+/* --- an op of our own: keep the new position's keys and values -----------------------------------------------------------------
  *
  * cache_store   K[r, :, t, :] = k[r, :, 0, :]    V[r, :, t, :] = v[r, :, 0, :]    y[r] = t + 1
  *
- * It writes into the caller's memory behind the leaves K and V, the one thing in a graph that does. Attention takes y as lengths, so it
- * comes after, and running the node again writes the same. */
+ * It writes into the caller's memory behind the leaves K and V, the one thing in a graph that does. Attention takes y as lengths,
+ * so it comes after, and running the node again writes the same. */
 typedef struct store_attr { int64_t position; } store_attr;
 
 static bool store_shape(heed_shaping *s)
 {
     heed_tensor *const *x = s->x;
     for (int i = 0; i < 2; i++) {
-        bool fits = heed_rank(x[i]) == 4 && heed_rank(x[i + 2]) == 4 && heed_dim(x[i + 2], 2) == 1 && heed_dtype_of(x[i]) == heed_dtype_of(x[i + 2]);
+        bool fits = heed_rank(x[i]) == 4 && heed_rank(x[i + 2]) == 4 && heed_dim(x[i + 2], 2) == 1 &&
+                    heed_dtype_of(x[i]) == heed_dtype_of(x[i + 2]);
         for (int axis = 0; axis < 4; axis++) fits = fits && (axis == 2 || heed_dim(x[i], axis) == heed_dim(x[i + 2], axis));
         if (!fits) return heed_reject(s, "takes [R,h,C,d] and one new position [R,h,1,d]");
     }
@@ -58,10 +59,11 @@ static void store_run(const heed_call *c, int phase, int64_t task, void *scratch
     for (int64_t r = from; r < end; r++) ((int32_t *)c->y.p)[r] = (int32_t)(position + 1);
 }
 
-static const heed_op op_cache_store = {.name = "cache_store", .kind = HEED_KERNEL, .operands = 4, .flags = HEED_NO_GRADIENT,
-                                       .attr_size = sizeof(store_attr), .shape = store_shape, .tasks = store_tasks, .run = store_run};
+static const heed_op op_cache_store = {
+    .name = "cache_store", .kind = HEED_KERNEL, .operands = 4, .flags = HEED_NO_GRADIENT,
+    .attr_size = sizeof(store_attr), .shape = store_shape, .tasks = store_tasks, .run = store_run};
 
-/* --- the decoder -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the decoder ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct layer_cache {
     char *k, *v;             /* [R, h, capacity, dk], [R, h, capacity, dv] */
@@ -137,7 +139,7 @@ static int64_t widest(const heed_decoder *d)
     return l->dk > l->dv ? l->dk : l->dv;
 }
 
-/* --- the source ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- the source ------------------------------------------------------------------------------------------------------------- */
 
 static heed_code graph_failed(const heed_decoder *d, heed_error *e)
 {
@@ -155,15 +157,16 @@ static char *copied(heed_decoder *d, heed_tensor *t, heed_error *e)
     return to;
 }
 
-heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, int64_t steps, const int32_t *src, const int32_t *lengths,
-                             heed_error *e)
+heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, int64_t steps, const int32_t *src,
+                             const int32_t *lengths, heed_error *e)
 {
     int layers = d->m->config.dec_layers;
     forget(d);
     heed_graph_reset(d->g);
     heed_graph_training(d->g, false);
     if (sentences < 1 || width < 1 || (steps < 1) != (d->m->config.enc_layers == 0))
-        return heed_fail(e, HEED_INVALID, "decoder: %lld sentences of %lld symbols, %lld rows each", (long long)sentences, (long long)steps, (long long)width);
+        return heed_fail(e, HEED_INVALID, "decoder: %lld sentences of %lld symbols, %lld rows each", (long long)sentences,
+                         (long long)steps, (long long)width);
     d->width = width;
     d->steps = steps;
     if (steps) {
@@ -171,7 +174,8 @@ heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, 
         if (!d->lengths) return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory");
         memcpy(d->lengths, lengths, (size_t)sentences * sizeof *lengths);
         heed_tensor *length = heed_input(d->g, HEED_I32, 1, &sentences, d->lengths);
-        heed_tensor *memory = heed_transformer_encode(d->g, d->m, heed_input(d->g, HEED_I32, 2, (int64_t[]){sentences, steps}, src), length);
+        heed_tensor *ids = heed_input(d->g, HEED_I32, 2, (int64_t[]){sentences, steps}, src);
+        heed_tensor *memory = heed_transformer_encode(d->g, d->m, ids, length);
         heed_tensor *wanted[2 * HEED_MAX_LAYERS];
         for (int i = 0; i < layers; i++) {
             heed_scope(d->g, "dec.%d", i);
@@ -191,10 +195,10 @@ heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, 
     return e->code;
 }
 
-/* --- room for positions ------------------------------------------------------------------------------------------------------------------------ */
+/* --- room for positions ----------------------------------------------------------------------------------------------------- */
 
-/* `array` with `capacity` positions: new ones are zeros, because 0 times a masked value has to be 0. All have the size of the widest, so that
- * any of them can change names with the spare one. */
+/* `array` with `capacity` positions: new ones are zeros, because 0 times a masked value has to be 0. All have the size of the
+ * widest, so that any of them can change names with the spare one. */
 static bool grow(const heed_decoder *d, char **array, int64_t capacity, int64_t width)
 {
     int64_t rows = heed_decoder_rows(d);
@@ -222,7 +226,7 @@ static bool reserve(heed_decoder *d)
     return true;
 }
 
-/* --- a step ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- a step ----------------------------------------------------------------------------------------------------------------- */
 
 /* x [R, 1, d]: attention to all positions so far, this one included */
 static heed_tensor *attend_to_past(heed_decoder *d, int i, heed_tensor *x)
@@ -233,7 +237,8 @@ static heed_tensor *attend_to_past(heed_decoder *d, int i, heed_tensor *x)
     heed_multihead_keys(d->g, self, x, &k, &v);
     heed_tensor *keys = heed_input(d->g, d->dtype, 4, (int64_t[]){rows, self->heads, d->capacity, self->dk}, d->layer[i].k);
     heed_tensor *values = heed_input(d->g, d->dtype, 4, (int64_t[]){rows, self->heads, d->capacity, self->dv}, d->layer[i].v);
-    heed_tensor *lengths = heed_apply(d->g, &op_cache_store, 4, (heed_tensor *[]){keys, values, k, v}, &(store_attr){d->position});
+    heed_tensor *store[] = {keys, values, k, v};
+    heed_tensor *lengths = heed_apply(d->g, &op_cache_store, 4, store, &(store_attr){d->position});
     return heed_multihead_attend(d->g, self, x, keys, values, (heed_mask){.lengths = lengths});
 }
 
@@ -242,8 +247,10 @@ static heed_tensor *attend_to_source(heed_decoder *d, int i, heed_tensor *x)
 {
     const heed_multihead *cross = &d->m->dec[i].cross;
     int64_t rows = heed_decoder_rows(d), width = heed_dim(x, 2);
-    heed_tensor *keys = heed_input(d->g, d->dtype, 4, (int64_t[]){d->sentences, cross->heads, d->steps, cross->dk}, d->layer[i].cross_k);
-    heed_tensor *values = heed_input(d->g, d->dtype, 4, (int64_t[]){d->sentences, cross->heads, d->steps, cross->dv}, d->layer[i].cross_v);
+    int64_t key_shape[] = {d->sentences, cross->heads, d->steps, cross->dk};
+    int64_t value_shape[] = {d->sentences, cross->heads, d->steps, cross->dv};
+    heed_tensor *keys = heed_input(d->g, d->dtype, 4, key_shape, d->layer[i].cross_k);
+    heed_tensor *values = heed_input(d->g, d->dtype, 4, value_shape, d->layer[i].cross_v);
     heed_tensor *lengths = heed_input(d->g, HEED_I32, 1, &d->sentences, d->lengths);
     x = heed_reshape(d->g, x, 3, (int64_t[]){d->sentences, d->width, width});
     x = heed_multihead_attend(d->g, cross, x, keys, values, (heed_mask){.lengths = lengths});
@@ -275,7 +282,8 @@ heed_tensor *heed_decoder_step(heed_decoder *d, const int32_t *ids)
     int64_t rows = heed_decoder_rows(d);
     heed_graph_reset(g);
     if (!rows) return heed_graph_fail(g, HEED_STATE, "decoder: nothing was started");
-    if (!reserve(d)) return heed_graph_fail(g, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
+    if (!reserve(d))
+        return heed_graph_fail(g, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
     heed_tensor *x = heed_embed_apply(g, &d->m->tgt, heed_input(g, HEED_I32, 2, (int64_t[]){rows, 1}, ids));
     x = heed_positions_apply(g, &d->m->dec_positions, heed_scale(g, x, sqrt((double)c->layer.d)), d->position);
     for (int i = 0; i < c->dec_layers; i++) {
@@ -289,7 +297,7 @@ heed_tensor *heed_decoder_step(heed_decoder *d, const int32_t *ids)
     return logits;
 }
 
-/* --- rows change places ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- rows change places ----------------------------------------------------------------------------------------------------- */
 
 /* What is filled of `rows` blocks of an array goes to the spare one in the new order; then the two change names. */
 static void gather_past(heed_decoder *d, char **array, int64_t rows, const int32_t *from, int64_t width)
@@ -298,7 +306,8 @@ static void gather_past(heed_decoder *d, char **array, int64_t rows, const int32
     size_t item = (size_t)width * heed_dtype_size(d->dtype), head = (size_t)d->capacity * item;
     for (int64_t r = 0; r < rows; r++)
         for (int64_t h = 0; h < heads; h++)
-            memcpy(d->spare + (size_t)(r * heads + h) * head, *array + (size_t)(from[r] * heads + h) * head, (size_t)d->position * item);
+            memcpy(d->spare + (size_t)(r * heads + h) * head, *array + (size_t)(from[r] * heads + h) * head,
+                   (size_t)d->position * item);
     char *old = *array;
     *array = d->spare;
     d->spare = old;
@@ -309,22 +318,25 @@ heed_code heed_decoder_select(heed_decoder *d, int64_t sentences, const int32_t 
     const heed_layer_config *l = &d->m->config.layer;
     int64_t rows = sentences * d->width, old_rows = heed_decoder_rows(d);
     bool same = sentences == d->sentences, same_sources = same;
-    if (sentences > d->sentences) return heed_fail(e, HEED_INVALID, "decoder: %lld sentences of %lld", (long long)sentences, (long long)d->sentences);
+    if (sentences > d->sentences)
+        return heed_fail(e, HEED_INVALID, "decoder: %lld sentences of %lld", (long long)sentences, (long long)d->sentences);
     for (int64_t i = 0; i < rows; i++) {
-        if (from[i] < 0 || from[i] >= old_rows || from[i] / d->width < i / d->width || from[i] / d->width != from[i / d->width * d->width] / d->width)
+        if (from[i] < 0 || from[i] >= old_rows || from[i] / d->width < i / d->width ||
+            from[i] / d->width != from[i / d->width * d->width] / d->width)
             return heed_fail(e, HEED_INVALID, "decoder: row %lld cannot go on from row %d", (long long)i, from[i]);
         same = same && from[i] == i;
         same_sources = same_sources && from[i] / d->width == i / d->width;
     }
     if (!same && d->position) {
         if (!d->spare) d->spare = heed_calloc(1, plane(d, old_rows, d->capacity, widest(d)));
-        if (!d->spare) return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
+        if (!d->spare)
+            return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
         for (int i = 0; i < d->m->config.dec_layers; i++) {
             gather_past(d, &d->layer[i].k, rows, from, l->dk);
             gather_past(d, &d->layer[i].v, rows, from, l->dv);
         }
     }
-    for (int64_t s = 0; d->steps && !same_sources && s < sentences; s++) { /* sentences keep their order, so they only move towards the front */
+    for (int64_t s = 0; d->steps && !same_sources && s < sentences; s++) { /* to the front, so nothing is overwritten too early */
         int64_t old = from[s * d->width] / d->width;
         size_t k = plane(d, 1, d->steps, l->dk), v = plane(d, 1, d->steps, l->dv);
         d->lengths[s] = d->lengths[old];
@@ -337,10 +349,10 @@ heed_code heed_decoder_select(heed_decoder *d, int64_t sentences, const int32_t 
     return HEED_OK;
 }
 
-/* --- scores of given targets ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- scores of given targets ------------------------------------------------------------------------------------------------ */
 
-heed_tensor *heed_transformer_score(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths, heed_tensor *tgt_in,
-                                    heed_tensor *tgt_out, int32_t ignore)
+heed_tensor *heed_transformer_score(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths,
+                                    heed_tensor *tgt_in, heed_tensor *tgt_out, int32_t ignore)
 {
     heed_tensor *memory = src ? heed_transformer_encode(g, m, src, lengths) : NULL;
     heed_tensor *logits = heed_transformer_logits(g, m, heed_transformer_decode(g, m, tgt_in, memory, lengths));

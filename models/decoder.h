@@ -1,5 +1,5 @@
-/* A Transformer that writes: one position at a time, with the keys and values of earlier positions kept, so that a step costs one position
- * however many came before (but for attention to them).
+/* A Transformer that writes: one position at a time, with the keys and values of earlier positions kept, so that a step costs one
+ * position however many came before (but for attention to them).
  *
  *     heed_decoder *d = heed_decoder_new(g, model);
  *     heed_decoder_start(d, sentences, width, steps, src, lengths, &e);
@@ -19,21 +19,21 @@
 
 typedef struct heed_decoder heed_decoder;
 
-/* Works in `g`, which it resets and takes out of training. Graph and model stay the caller's and must outlive it. NULL: no memory. */
+/* Works in `g`, which it resets and takes out of training. Graph and model are the caller's and must outlive it. NULL: refused. */
 heed_decoder *heed_decoder_new(heed_graph *g, const heed_transformer *m);
 void heed_decoder_free(heed_decoder *d);
 
-/* Runs the encoder on src [sentences, steps] with lengths [sentences], each at least 1, and begins at position 0. For a language model steps
- * is 0 and src and lengths are NULL. */
-heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, int64_t steps, const int32_t *src, const int32_t *lengths,
-                             heed_error *e);
+/* Runs the encoder on src [sentences, steps] with lengths [sentences], each at least 1, and begins at position 0. For a language
+ * model steps is 0 and src and lengths are NULL. */
+heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, int64_t steps, const int32_t *src,
+                             const int32_t *lengths, heed_error *e);
 
-/* Resets the graph and records the next position: ids [R] stand there (the begin symbol at first), the result is the logits [R, V] of the symbols
- * that follow. It must be computed before the next call. Errors are the graph's. `ids` must live as long. */
+/* Resets the graph and records the next position: ids [R] stand there (the begin symbol at first), the result is the logits
+ * [R, V] of the symbols that follow. To be computed before the next call; `ids` must live as long. Errors are the graph's. */
 heed_tensor *heed_decoder_step(heed_decoder *d, const int32_t *ids);
 
-/* Row i of the rows to come goes on from what is now row from[i], for i below sentences * width. Rows of one new sentence come from rows
- * of one old sentence, whose sources come along; sentences without successors leave. */
+/* Row i of the rows to come goes on from what is now row from[i], for i below sentences * width. Rows of one new sentence come
+ * from rows of one old sentence, whose source comes along; sentences keep their order, and those without successors leave. */
 heed_code heed_decoder_select(heed_decoder *d, int64_t sentences, const int32_t *from, heed_error *e);
 
 int64_t heed_decoder_rows(const heed_decoder *d);
@@ -42,9 +42,9 @@ int64_t heed_decoder_limit(const heed_decoder *d);    /* positions the model has
 int64_t heed_decoder_symbols(const heed_decoder *d);  /* V */
 heed_graph *heed_decoder_graph(const heed_decoder *d);
 
-/* Without a cache: the log-probability of each sentence's target, [B]. tgt_in and tgt_out int32 [B, T] as in training; positions whose
- * tgt_out is `ignore` do not count. src and lengths NULL for a language model. */
-heed_tensor *heed_transformer_score(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths, heed_tensor *tgt_in,
-                                    heed_tensor *tgt_out, int32_t ignore);
+/* Without a cache: the log-probability of each sentence's target, [B]. tgt_in and tgt_out int32 [B, T] as in training; positions
+ * whose tgt_out is `ignore` do not count. src and lengths NULL for a language model. */
+heed_tensor *heed_transformer_score(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths,
+                                    heed_tensor *tgt_in, heed_tensor *tgt_out, int32_t ignore);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- results ---------------------------------------------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------------------------------------- */
 
 struct heed_found {
     int64_t sentences, beam, room; /* room: ids of a hypothesis */
@@ -20,13 +20,14 @@ static heed_found *found_new(int64_t sentences, int64_t beam, int64_t room)
 {
     heed_found *f = heed_calloc(1, sizeof *f);
     size_t slots, ids;
-    bool fits = heed_size_mul((size_t)sentences, (size_t)beam, &slots) && heed_size_mul(slots, (size_t)room, &ids) && ids < SIZE_MAX / sizeof(int32_t);
+    bool fits = heed_size_mul((size_t)sentences, (size_t)beam, &slots) && heed_size_mul(slots, (size_t)room, &ids) &&
+                ids < SIZE_MAX / sizeof(int32_t);
     if (!f || !fits) {
         heed_free(f);
         return NULL;
     }
-    *f = (heed_found){sentences, beam, room, heed_calloc(slots, sizeof *f->list), heed_calloc((size_t)sentences, sizeof *f->count),
-                      heed_alloc(ids * sizeof *f->ids)};
+    *f = (heed_found){sentences, beam, room, heed_calloc(slots, sizeof *f->list),
+                      heed_calloc((size_t)sentences, sizeof *f->count), heed_alloc(ids * sizeof *f->ids)};
     if (f->list && f->count && f->ids) return f;
     heed_found_free(f);
     return NULL;
@@ -41,14 +42,21 @@ void heed_found_free(heed_found *f)
     heed_free(f);
 }
 
-int64_t heed_found_count(const heed_found *f, int64_t sentence) { return sentence >= 0 && sentence < f->sentences ? f->count[sentence] : 0; }
+int64_t heed_found_count(const heed_found *f, int64_t sentence)
+{
+    return sentence >= 0 && sentence < f->sentences ? f->count[sentence] : 0;
+}
 
 heed_hypothesis heed_found_at(const heed_found *f, int64_t sentence, int64_t rank)
 {
-    return rank >= 0 && rank < heed_found_count(f, sentence) ? f->list[sentence * f->beam + rank] : (heed_hypothesis){.score = -INFINITY};
+    return rank >= 0 && rank < heed_found_count(f, sentence) ? f->list[sentence * f->beam + rank]
+                                                             : (heed_hypothesis){.score = -INFINITY};
 }
 
-static bool better(const heed_hypothesis *a, const heed_hypothesis *b) { return a->ended != b->ended ? a->ended : a->score > b->score; }
+static bool better(const heed_hypothesis *a, const heed_hypothesis *b)
+{
+    return a->ended != b->ended ? a->ended : a->score > b->score;
+}
 
 /* Puts h among the sentence's best, unless these are `beam` better ones. `sorted` false: behind the others. */
 static void found_add(heed_found *f, int64_t sentence, heed_hypothesis h, bool sorted)
@@ -66,7 +74,7 @@ static void found_add(heed_found *f, int64_t sentence, heed_hypothesis h, bool s
     list[at].ids = place;
 }
 
-/* --- a search under way --------------------------------------------------------------------------------------------------------------- */
+/* --- a search under way ----------------------------------------------------------------------------------------------------- */
 
 typedef struct candidate { double score; int32_t row, id; } candidate;
 typedef struct choice { float log_p; int32_t id; } choice;
@@ -89,8 +97,8 @@ typedef struct search {
 
 heed_search heed_search_greedy(int32_t pad, int32_t begin, int32_t end)
 {
-    return (heed_search){.beam = 1, .factor = 2, .extra = 16, .begin = begin, .end = end, .banned = {pad, begin == end ? -1 : begin},
-                         .temperature = 1, .top_p = 1};
+    return (heed_search){.beam = 1, .factor = 2, .extra = 16, .begin = begin, .end = end, .temperature = 1, .top_p = 1,
+                         .banned = {pad, begin == end ? -1 : begin}};
 }
 
 static double length_term(const heed_search *how, int64_t n)
@@ -99,13 +107,17 @@ static double length_term(const heed_search *how, int64_t n)
     return pow(how->rule == HEED_LENGTH_GNMT ? (5 + (double)n) / 6 : (double)n, how->alpha);
 }
 
-static int64_t prefix_length(const search *s, int64_t sentence) { return s->p->prefix_length ? s->p->prefix_length[sentence] : 0; }
+static int64_t prefix_length(const search *s, int64_t sentence)
+{
+    return s->p->prefix_length ? s->p->prefix_length[sentence] : 0;
+}
 
 /* Keeps `said` symbols of row r as a hypothesis of its sentence. */
 static void finish(search *s, int64_t sentence, int64_t r, int64_t said, double log_probability, bool ended)
 {
     int64_t n = said - prefix_length(s, sentence) + ended;
-    heed_hypothesis h = {s->history + r * s->room, said, log_probability, log_probability / length_term(s->how, n > 0 ? n : 1), ended};
+    heed_hypothesis h = {s->history + r * s->room, said, log_probability, log_probability / length_term(s->how, n > 0 ? n : 1),
+                         ended};
     found_add(s->found, sentence, h, !s->how->sample);
 }
 
@@ -186,7 +198,8 @@ static int32_t draw(search *s, int64_t b, int64_t r, int64_t said, const float *
     if (how->top_p < 1) {
         double part = 0;
         int64_t most = n;
-        for (n = 0; n < most && part < how->top_p * total; n++) part += exp(((double)s->choices[n].log_p - highest) / how->temperature);
+        for (n = 0; n < most && part < how->top_p * total; n++)
+            part += exp(((double)s->choices[n].log_p - highest) / how->temperature);
         total = part;
     }
     double at = heed_random_uniform(&random) * total;
@@ -223,7 +236,8 @@ static void extend(search *s, int64_t rows, int64_t said)
     bool same = true;
     for (int64_t r = 0; r < rows; r++) same = same && s->from[r] == r;
     if (!same) {
-        for (int64_t r = 0; r < rows; r++) memcpy(s->spare + r * s->room, s->history + s->from[r] * s->room, (size_t)said * sizeof *s->history);
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(s->spare + r * s->room, s->history + s->from[r] * s->room, (size_t)said * sizeof *s->history);
         int32_t *old = s->history;
         s->history = s->spare;
         s->spare = old;
@@ -231,8 +245,8 @@ static void extend(search *s, int64_t rows, int64_t said)
     for (int64_t r = 0; r < rows; r++) s->history[r * s->room + said] = s->ids[r];
 }
 
-/* Sentences that are over leave: at once from a small batch, in groups of an eighth from a large one, since every number of rows has a plan
- * of its own. */
+/* Sentences that are over leave: at once from a small batch, in groups of an eighth from a large one, since every number of rows
+ * has a plan of its own. */
 static int64_t leave(search *s, int64_t sentences)
 {
     int64_t beam = s->how->beam, kept = 0;
@@ -292,23 +306,27 @@ static heed_code loop(search *s, heed_error *e)
     return HEED_OK;
 }
 
-/* --- begin and end ------------------------------------------------------------------------------------------------------------------------- */
+/* --- begin and end ---------------------------------------------------------------------------------------------------------- */
 
 static heed_code check(const heed_decoder *d, const heed_search *how, const heed_prompts *p, heed_error *e)
 {
     int64_t symbols = heed_decoder_symbols(d);
-    if (how->beam < 1 || how->beam > 4096) return heed_fail(e, HEED_INVALID, "search: a beam of %lld; 1 to 4096 can be", (long long)how->beam);
+    if (how->beam < 1 || how->beam > 4096)
+        return heed_fail(e, HEED_INVALID, "search: a beam of %lld; 1 to 4096 can be", (long long)how->beam);
     if (how->begin < 0 || how->begin >= symbols || how->end < 0 || how->end >= symbols)
-        return heed_fail(e, HEED_INVALID, "search: begin %d and end %d are not both below %lld symbols", how->begin, how->end, (long long)symbols);
+        return heed_fail(e, HEED_INVALID, "search: begin %d and end %d are not both below %lld symbols", how->begin, how->end,
+                         (long long)symbols);
     if (how->factor < 0 || how->extra < 0 || !(how->factor * (double)p->steps + (double)how->extra < 1e9))
         return heed_fail(e, HEED_INVALID, "search: a limit of %g source lengths + %lld", how->factor, (long long)how->extra);
     if (how->sample && (!(how->temperature > 0) || how->top_k < 0 || !(how->top_p > 0 && how->top_p <= 1)))
-        return heed_fail(e, HEED_INVALID, "search: temperature %g, top-k %lld, top-p %g", how->temperature, (long long)how->top_k, how->top_p);
+        return heed_fail(e, HEED_INVALID, "search: temperature %g, top-k %lld, top-p %g", how->temperature, (long long)how->top_k,
+                         how->top_p);
     if (p->sentences < 1) return heed_fail(e, HEED_INVALID, "search: no sentences");
     for (int64_t b = 0; p->prefix_length && b < p->sentences; b++)
         for (int64_t k = 0; k < p->prefix_length[b]; k++)
             if (p->prefix[b][k] < 0 || p->prefix[b][k] >= symbols)
-                return heed_fail(e, HEED_INVALID, "search: sentence %lld begins with %d, no symbol", (long long)b, p->prefix[b][k]);
+                return heed_fail(e, HEED_INVALID, "search: sentence %lld begins with %d, no symbol", (long long)b,
+                                 p->prefix[b][k]);
     return HEED_OK;
 }
 

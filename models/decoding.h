@@ -14,7 +14,7 @@ typedef struct heed_search {
     int64_t beam;      /* hypotheses kept at each position; 1: greedy */
     heed_length_rule rule;
     double alpha;      /* 0: the log-probability itself */
-    double factor;     /* at most factor * source length + extra symbols are said, the end included; */
+    double factor;     /* at most factor * source length + extra symbols are said, the end included, */
     int64_t extra;     /* and never more than the model has positions for */
     int32_t begin, end;
     int32_t banned[2]; /* never said, such as pad and begin; -1: none */
@@ -36,7 +36,7 @@ typedef struct heed_prompts {
     const int32_t *source_length; /* [sentences], 1 at least */
     const int32_t *const *prefix; /* [sentences] symbols that the output has to begin with, or NULL */
     const int64_t *prefix_length; /* [sentences] */
-    const uint64_t *stream;       /* [sentences]: random draws depend on the seed, this and the position; NULL: the sentence's number */
+    const uint64_t *stream; /* [sentences]: random draws depend on the seed, this and the position; NULL: the sentence's number */
 } heed_prompts;
 
 typedef struct heed_hypothesis {
@@ -49,8 +49,9 @@ typedef struct heed_hypothesis {
 
 typedef struct heed_found heed_found;
 
-/* A sentence's search ends when `beam` hypotheses have ended, or at its limit; then it leaves the batch. Equal scores: the smaller id, the
- * better beam. The result does not depend on the number of threads, and on the other sentences of the batch only by rounding. NULL: failed. */
+/* A sentence's search ends when `beam` hypotheses have ended, or at its limit; then it leaves the batch. Equal scores: the
+ * smaller id, the better beam. The result does not depend on the number of threads, and on the other sentences of the batch only
+ * by rounding. NULL: failed. */
 heed_found *heed_search_run(heed_decoder *d, const heed_search *how, const heed_prompts *p, heed_error *e);
 void heed_found_free(heed_found *f);
 

@@ -89,7 +89,7 @@ printf '1\n2\n\377\n' >bad
 says 1 "standard input:3:" "$heed" decode d/last.h5 <bad
 same "$(wc -l <said.out)" 2 "lines before the bad one"
 printf '1x2\nyy\n' >strange
-says 0 "line 1 has 1 symbols that the vocabulary lacks" "$heed" decode d/last.h5 <strange
+says 0 "line 1 has symbols that the vocabulary lacks (1)" "$heed" decode d/last.h5 <strange
 says 1 "this is a language model: give --text" "$heed" eval t/last.h5 --dict dict
 says 1 "give --src and --tgt, or --dict" "$heed" eval d/last.h5 --text tgt
 says 1 "belong together" "$heed" eval d/last.h5 --src src

@@ -18,7 +18,7 @@ typedef struct world {
 static heed_transformer_config small(bool source)
 {
     return (heed_transformer_config){
-        .layer = {.d = 12, .heads = 3, .dk = 4, .dv = 5, .ff = 16, .activation = HEED_RELU, .dropout = 0.3, .attention_dropout = 0.2},
+        .layer = {.d = 12, .heads = 3, .dk = 4, .dv = 5, .ff = 16, .dropout = 0.3, .attention_dropout = 0.2},
         .src_vocab = V, .tgt_vocab = V, .enc_layers = source ? 2 : 0, .dec_layers = 2, .max_len = 70};
 }
 
@@ -59,7 +59,8 @@ static const int32_t source[] = {4, 5, 6, 7, 8, 9, 10, 0, 0, 0, 9, 9, 5, 4, 0}, 
 static const heed_prompts three = {.sentences = 3, .steps = 5, .source = source, .source_length = lengths};
 
 /* Logits [rows, T, V] of the model without a cache, for rows of ids [rows, T] and the sources of their sentences. */
-static const void *plain(world *w, int64_t rows, int64_t steps, const int32_t *ids, const int32_t *src, const int32_t *src_lengths, int64_t src_steps)
+static const void *plain(world *w, int64_t rows, int64_t steps, const int32_t *ids, const int32_t *src,
+                         const int32_t *src_lengths, int64_t src_steps)
 {
     heed_graph *g = w->g;
     heed_graph_reset(g);
@@ -72,9 +73,12 @@ static const void *plain(world *w, int64_t rows, int64_t steps, const int32_t *i
     return heed_data(g, heed_transformer_logits(g, w->m, heed_transformer_decode(g, w->m, in, memory, length)));
 }
 
-static double at(heed_dtype dtype, const void *values, int64_t i) { return dtype == HEED_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i]; }
+static double at(heed_dtype dtype, const void *values, int64_t i)
+{
+    return dtype == HEED_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
+}
 
-/* --- the cache ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the cache -------------------------------------------------------------------------------------------------------------- */
 
 /* The largest difference of cached and plain logits over `steps` positions. */
 static double cached_difference(const heed_transformer_config *c, heed_dtype dtype, int64_t steps)
@@ -163,7 +167,7 @@ static void rows_change_places_and_leave(void)
     world_free(&w);
 }
 
-/* --- searches ------------------------------------------------------------------------------------------------------------------------- */
+/* --- searches --------------------------------------------------------------------------------------------------------------- */
 
 /* What a greedy loop says without a cache. */
 static int64_t greedy_by_hand(world *w, int sentence, int64_t limit, int32_t *said)
@@ -221,8 +225,9 @@ static double score_of(world *w, int sentence, const int32_t *ids, int64_t lengt
     heed_graph_reset(g);
     int64_t one = 1, shape[] = {1, length + 1};
     heed_tensor *src = heed_input(g, HEED_I32, 2, (int64_t[]){1, 5}, source + 5 * sentence);
-    heed_tensor *score = heed_transformer_score(g, w->m, src, heed_input(g, HEED_I32, 1, &one, lengths + sentence), heed_input(g, HEED_I32, 2, shape, in),
-                                                heed_input(g, HEED_I32, 2, shape, out), PAD);
+    heed_tensor *score =
+        heed_transformer_score(g, w->m, src, heed_input(g, HEED_I32, 1, &one, lengths + sentence),
+                               heed_input(g, HEED_I32, 2, shape, in), heed_input(g, HEED_I32, 2, shape, out), PAD);
     return heed_item(g, score);
 }
 
@@ -291,7 +296,8 @@ static bool same_found(const heed_found *a, int64_t i, const heed_found *b, int6
     bool same = heed_found_count(a, i) == heed_found_count(b, k);
     for (int64_t n = 0; same && n < heed_found_count(a, i); n++) {
         heed_hypothesis x = heed_found_at(a, i, n), y = heed_found_at(b, k, n);
-        same = x.length == y.length && x.ended == y.ended && fabs(x.score - y.score) < 1e-5 && !memcmp(x.ids, y.ids, (size_t)x.length * sizeof *x.ids);
+        same = x.length == y.length && x.ended == y.ended && fabs(x.score - y.score) < 1e-5 &&
+               !memcmp(x.ids, y.ids, (size_t)x.length * sizeof *x.ids);
     }
     return same;
 }
@@ -311,7 +317,8 @@ static void a_batch_is_its_sentences(void)
         heed_found *all = heed_search_run(w.d, &how, &three, &e);
         CU_ASSERT_PTR_NOT_NULL_FATAL(all);
         for (int s = 0; s < 3; s++) {
-            heed_prompts one = {.sentences = 1, .steps = lengths[s], .source = source + 5 * s, .source_length = lengths + s, .stream = (uint64_t[]){(uint64_t)s}};
+            heed_prompts one = {.sentences = 1, .steps = lengths[s], .source = source + 5 * s, .source_length = lengths + s,
+                                .stream = (uint64_t[]){(uint64_t)s}};
             heed_found *f = heed_search_run(w.d, &how, &one, &e);
             CU_ASSERT_FATAL(f && same_found(all, s, f, 0));
             heed_found_free(f);
@@ -328,10 +335,11 @@ static void a_batch_is_its_sentences(void)
     world_free(&w);
 }
 
-/* --- language models ------------------------------------------------------------------------------------------------------------------------ */
+/* --- language models -------------------------------------------------------------------------------------------------------- */
 
 static const int32_t prompt_a[] = {4, 5, 6}, prompt_b[] = {9};
-static const heed_prompts prompts = {.sentences = 3, .prefix = (const int32_t *const[]){prompt_a, prompt_b, NULL}, .prefix_length = (const int64_t[]){3, 1, 0}};
+static const heed_prompts prompts = {
+    .sentences = 3, .prefix = (const int32_t *const[]){prompt_a, prompt_b, NULL}, .prefix_length = (const int64_t[]){3, 1, 0}};
 
 static void prompts_are_continued(void)
 {
@@ -422,7 +430,8 @@ static void draws_follow_the_distribution(void)
         }
         for (int v = 0; v < V; v++) {
             double share = in[v] ? p[v] / kept : 0;
-            CU_ASSERT(fabs(drawn[v] - 4000 * share) <= 4.5 * sqrt(4000 * share * (1 - share)) + 1e-9); /* 4.5 standard deviations */
+            double deviation = sqrt(4000 * share * (1 - share));
+            CU_ASSERT(fabs(drawn[v] - 4000 * share) <= 4.5 * deviation + 1e-9);
         }
         heed_found_free(f);
     }
@@ -448,7 +457,7 @@ static void positions_are_drawn_for_separately(void)
     world_free(&w);
 }
 
-/* --- cost and failure ------------------------------------------------------------------------------------------------------------------------ */
+/* --- cost and failure ------------------------------------------------------------------------------------------------------- */
 
 static void *counting(void *context, void *p, size_t old, size_t size)
 {
@@ -524,7 +533,8 @@ static void what_cannot_be_is_refused(void)
     refusal(&wrong, &three, true, "limit");
     refusal(&how, &three, false, "3 sentences of 5 symbols");
     refusal(&how, &prompts, true, "3 sentences of 0 symbols");
-    heed_prompts bad = {.sentences = 1, .prefix = (const int32_t *const[]){(const int32_t[]){V}}, .prefix_length = (const int64_t[]){1}};
+    heed_prompts bad = {
+        .sentences = 1, .prefix = (const int32_t *const[]){(const int32_t[]){V}}, .prefix_length = (const int64_t[]){1}};
     refusal(&how, &bad, false, "begins with 11, no symbol");
     refusal(&how, &(heed_prompts){.sentences = 0}, false, "no sentences");
     heed_prompts unknown = three;
@@ -538,10 +548,14 @@ static void what_cannot_be_is_refused(void)
     world_free(&w);
 }
 
-CHECK_MAIN("decoding", {"cached logits are plain logits", cached_logits_are_plain_logits}, {"rows change places and leave", rows_change_places_and_leave},
-           {"beam one is greedy", beam_one_is_greedy},
+CHECK_MAIN("decoding", {"cached logits are plain logits", cached_logits_are_plain_logits},
+           {"rows change places and leave", rows_change_places_and_leave}, {"beam one is greedy", beam_one_is_greedy},
            {"scores are log-probabilities over the length term", scores_are_log_probabilities_over_the_length_term},
-           {"a beam as wide as all outputs finds the best", a_beam_as_wide_as_all_outputs_finds_the_best}, {"a batch is its sentences", a_batch_is_its_sentences},
-           {"prompts are continued", prompts_are_continued}, {"learned positions are a limit", learned_positions_are_a_limit},
-           {"draws follow the distribution", draws_follow_the_distribution}, {"positions are drawn for separately", positions_are_drawn_for_separately}, {"steps allocate nothing", steps_allocate_nothing},
-           {"every allocation may be refused", every_allocation_may_be_refused}, {"what cannot be is refused", what_cannot_be_is_refused})
+           {"a beam as wide as all outputs finds the best", a_beam_as_wide_as_all_outputs_finds_the_best},
+           {"a batch is its sentences", a_batch_is_its_sentences}, {"prompts are continued", prompts_are_continued},
+           {"learned positions are a limit", learned_positions_are_a_limit},
+           {"draws follow the distribution", draws_follow_the_distribution},
+           {"positions are drawn for separately", positions_are_drawn_for_separately},
+           {"steps allocate nothing", steps_allocate_nothing},
+           {"every allocation may be refused", every_allocation_may_be_refused},
+           {"what cannot be is refused", what_cannot_be_is_refused})
