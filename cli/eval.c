@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char about[] =
     "usage: heed eval CHECKPOINT --src FILE --tgt FILE | --dict FILE | --text FILE  [option ...]\n\n"
@@ -139,6 +140,8 @@ static heed_code decode_sources(writer *w, const data *d, bool held_out, report 
         for (; at < count && !e->code && !writer_is_full(w, 64); at++)
             writer_add(w, list[at].source, list[at].index + 1, NULL, e);
         if (e->code || writer_run(w, e)) break;
+        size_t done = first + (size_t)w->rows;
+        if (isatty(STDERR_FILENO)) fprintf(stderr, "\rdecoded %zu of %zu%s", done, count, done < count ? "" : "\n");
         for (int64_t row = 0; row < w->rows && !e->code; row++) {
             const char *output = writer_count(w, row) ? writer_text(w, writer_at(w, row, 0), e).bytes : "";
             if (!e->code) compare(&s, d, list[first + (size_t)row].index, output, e);

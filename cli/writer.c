@@ -100,7 +100,7 @@ heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown
                           &w->ids, unknown, e))
         return e->code;
     int64_t length = (int64_t)w->ids.count - start, positions = heed_decoder_limit(w->d);
-    if (length >= positions)
+    if (length > positions)
         return heed_fail(e, HEED_INVALID,
                          "line %llu: %lld symbols, and the model has %lld positions; max_len was set so when it was trained",
                          (unsigned long long)number, (long long)length, (long long)positions);

@@ -19,7 +19,7 @@
 
 typedef struct heed_decoder heed_decoder;
 
-/* Works in `g`, which it resets and takes out of training. Graph and model are the caller's and must outlive it. NULL: refused. */
+/* Works in `g`, which it resets and takes out of training. Graph and model are the caller's and outlive it. NULL: refused. */
 heed_decoder *heed_decoder_new(heed_graph *g, const heed_transformer *m);
 void heed_decoder_free(heed_decoder *d);
 
