@@ -167,6 +167,10 @@ heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, 
     if (sentences < 1 || width < 1 || (steps < 1) != (d->m->config.enc_layers == 0))
         return heed_fail(e, HEED_INVALID, "decoder: %lld sentences of %lld symbols, %lld rows each", (long long)sentences,
                          (long long)steps, (long long)width);
+    for (int64_t b = 0; steps && b < sentences; b++)
+        if (lengths[b] < 1 || lengths[b] > steps)
+            return heed_fail(e, HEED_INVALID, "decoder: sentence %lld has %d symbols in rows of %lld", (long long)b, lengths[b],
+                             (long long)steps);
     d->width = width;
     d->steps = steps;
     if (steps) {

@@ -93,6 +93,7 @@ typedef struct search {
     int32_t *history, *spare;    /* [R, room] what was said, in two generations */
     candidate *best;             /* [2 beam] */
     choice *choices;             /* [symbols] for sampling */
+    bool lost;                   /* there was nothing to choose from */
 } search;
 
 heed_search heed_search_greedy(int32_t pad, int32_t begin, int32_t end)
@@ -173,6 +174,7 @@ static void advance_beam(search *s, int64_t b, int64_t said, const float *log_p)
         if (r >= rows) go_on(s, first + r, how->end);
     }
     s->over[b] = ended >= how->beam || rows == 0;
+    s->lost = s->lost || !n;
 }
 
 static int by_probability(const void *a, const void *b)
@@ -195,6 +197,7 @@ static int32_t draw(search *s, int64_t b, int64_t r, int64_t said, const float *
     double total = 0, highest = -INFINITY;
     for (int64_t i = 0; i < n; i++) highest = fmax(highest, (double)s->choices[i].log_p);
     for (int64_t i = 0; i < n; i++) total += exp(((double)s->choices[i].log_p - highest) / how->temperature);
+    s->lost = s->lost || !(total > 0);
     if (how->top_p < 1) {
         double part = 0;
         int64_t most = n;
@@ -298,6 +301,8 @@ static heed_code loop(search *s, heed_error *e)
         const float *log_p = heed_data(g, heed_cast(g, heed_log_softmax(g, logits, -1), HEED_F32));
         if (!log_p) return heed_fail(e, heed_graph_error(g)->code, "%s", heed_graph_error(g)->message);
         for (int64_t b = 0; b < sentences; b++) advance(s, b, said, log_p);
+        if (s->lost)
+            return heed_fail(e, HEED_STATE, "search: the model's scores are not numbers after %lld symbols", (long long)said);
         sentences = leave(s, sentences);
         extend(s, sentences * beam, said);
         for (int64_t b = 0; b < sentences; b++) cut(s, b, said + 1);
@@ -335,7 +340,7 @@ static int64_t set_limits(const search *s)
 {
     int64_t longest = 1, positions = heed_decoder_limit(s->d);
     for (int64_t b = 0; b < s->p->sentences; b++) {
-        int64_t source = s->p->source_length ? s->p->source_length[b] : 0, prefix = prefix_length(s, b);
+        int64_t source = s->p->steps ? s->p->source_length[b] : 0, prefix = prefix_length(s, b);
         int64_t limit = prefix + (int64_t)(s->how->factor * (double)source) + s->how->extra;
         if (limit > positions) limit = positions > prefix ? positions : prefix;
         s->limit[b] = limit;
@@ -367,9 +372,10 @@ static bool allocate(search *s)
 heed_found *heed_search_run(heed_decoder *d, const heed_search *how, const heed_prompts *p, heed_error *e)
 {
     if (check(d, how, p, e)) return NULL;
+    if (heed_decoder_start(d, p->sentences, how->beam, p->steps, p->source, p->source_length, e)) return NULL;
     search s = {.how = how, .p = p, .d = d, .symbols = heed_decoder_symbols(d), .live = p->sentences};
     if (!allocate(&s)) heed_fail(e, HEED_NO_MEMORY, "search: no memory for %lld sentences", (long long)p->sentences);
-    else if (!heed_decoder_start(d, p->sentences, how->beam, p->steps, p->source, p->source_length, e)) {
+    else {
         for (int64_t b = 0; b < p->sentences; b++) s.sentence[b] = b;
         for (int64_t r = 0; r < p->sentences * how->beam; r++) {
             s.ids[r] = how->begin;

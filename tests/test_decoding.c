@@ -520,6 +520,22 @@ static void refusal(const heed_search *how, const heed_prompts *p, bool has_sour
     world_free(&w);
 }
 
+static void scores_that_are_no_numbers_are_told(void)
+{
+    for (int draw = 0; draw < 2; draw++) {
+        world w;
+        heed_error e = {0};
+        heed_transformer_config c = small(true);
+        CU_ASSERT_FATAL(world_new(&w, &c, HEED_F32));
+        *(float *)heed_param_data(heed_params_find(w.ps, "dec.1.norm3.gamma")) = NAN;
+        heed_search how = heed_search_greedy(PAD, BEGIN, END);
+        how.sample = draw;
+        CU_ASSERT_PTR_NULL(heed_search_run(w.d, &how, &three, &e));
+        CU_ASSERT(check_says(e.message, "scores are not numbers after 0 symbols"));
+        world_free(&w);
+    }
+}
+
 static void what_cannot_be_is_refused(void)
 {
     heed_search how = heed_search_greedy(PAD, BEGIN, END), wrong = how;
@@ -540,9 +556,15 @@ static void what_cannot_be_is_refused(void)
     heed_prompts unknown = three;
     unknown.source = (const int32_t[]){4, 5, 6, 7, 99, 9, 10, 0, 0, 0, 9, 9, 5, 4, 0};
     refusal(&how, &unknown, true, "99");
+    unknown = three;
+    unknown.source_length = (const int32_t[]){5, 0, 4};
+    refusal(&how, &unknown, true, "sentence 1 has 0 symbols in rows of 5");
     world w;
+    heed_error e = {0};
     heed_transformer_config c = small(true);
     CU_ASSERT_FATAL(world_new(&w, &c, HEED_F32));
+    CU_ASSERT_EQUAL(heed_decoder_start(w.d, 3, 1, 5, source, (const int32_t[]){5, 6, 4}, &e), HEED_INVALID);
+    CU_ASSERT(check_says(e.message, "sentence 1 has 6 symbols in rows of 5"));
     CU_ASSERT_PTR_NULL(heed_data(w.g, heed_decoder_step(w.d, (const int32_t[]){BEGIN})));
     CU_ASSERT(check_says(heed_graph_error(w.g)->message, "nothing was started"));
     world_free(&w);
@@ -558,4 +580,5 @@ CHECK_MAIN("decoding", {"cached logits are plain logits", cached_logits_are_plai
            {"positions are drawn for separately", positions_are_drawn_for_separately},
            {"steps allocate nothing", steps_allocate_nothing},
            {"every allocation may be refused", every_allocation_may_be_refused},
+           {"scores that are no numbers are told", scores_that_are_no_numbers_are_told},
            {"what cannot be is refused", what_cannot_be_is_refused})
