@@ -47,7 +47,7 @@ int main(void)
 {
     heed_params *ps = heed_params_new(1);
     for (int i = 0; i < ARRAYS; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "w%d", i);
         heed_param *p = heed_param_new(ps, name, HEED_F32, 2, (int64_t[]){ROWS, COLS}, HEED_UNIFORM(-1, 1));
         float *gradient = heed_param_grad(p);
