@@ -65,6 +65,6 @@ paste $run/words.txt $run/spoken.txt | while IFS="$(printf '\t')" read -r word s
     grep -q "^$word[[:blank:]]" "$dictionary" && known= || known=" (in no dictionary)"
     printf '    %-16s %s%s\n' "$word" "$spoken" "$known"
 done
-$heed attend $run/best.h5 "$show" -o $run/attention.html
+$heed attend $run/best.h5 "$show" -o $run/attention.html >/dev/null
 echo
 echo "Where the model looks while it speaks \"$show\":  $PWD/$run/attention.html"
