@@ -17,6 +17,8 @@ const bench_case bench_cases[] = {
     {"attn-2048-causal", &bench_attention, 6, "batch=2,heads=8,length=2048,dk=64,causal=yes"},
     {"encode-1", &bench_encode, 40, "vocab=10000,d=512,h=8,ff=2048,enc=6,batch=1,length=32"},
     {"encode-32", &bench_encode, 10, "vocab=10000,d=512,h=8,ff=2048,enc=6,batch=32,length=32"},
+    {"decode-1", &bench_decode, 6, "vocab=10000,d=512,h=8,ff=2048,layers=6,batch=1,src_len=32,new=32"},
+    {"decode-32", &bench_decode, 4, "vocab=10000,d=512,h=8,ff=2048,layers=6,batch=32,src_len=32,new=32"},
     {0},
 };
 
@@ -74,6 +76,7 @@ heed_code bench_step(bench_work *w, const bench_case *c, heed_error *e)
 
 void bench_end(bench_work *w)
 {
+    heed_decoder_free(w->decoder);
     heed_optimizer_free(w->optimizer);
     heed_graph_free(w->graph);
     heed_params_free(w->params);

@@ -1,4 +1,4 @@
-/* Transformer cases: a training step, and the encoder alone. Post-norm, one embedding for source, target and output. */
+/* Transformer cases: a training step, the encoder alone, and greedy decoding. Post-norm, one embedding for source, target and output. */
 #include "bench/bench.h"
 
 #define INT(member, range, help) HEED_OPTION_INT(bench_shape, member, range, "2", help)
@@ -18,6 +18,14 @@ static const heed_option train_keys[] = {
 };
 static const heed_option encode_keys[] = {
     SIZES, INT(enc, "[1,64]", "encoder layers"), INT(length, "[1,1000000]", "symbols of a sentence"), {0},
+};
+
+static const heed_option decode_keys[] = {
+    SIZES,
+    INT(layers, "[1,64]", "layers of the encoder, and of the decoder"),
+    INT(src_len, "[1,1000000]", "source symbols of a sentence"),
+    INT(new, "[1,1000000]", "symbols that are said for each"),
+    {0},
 };
 
 static heed_code make_model(bench_work *w, heed_error *e)
@@ -95,3 +103,36 @@ static void encode_step(bench_work *w)
 static int64_t encode_units(const bench_shape *s) { return s->batch * s->length; }
 
 const bench_family bench_encode = {encode_keys, "tokens", encode_units, encode_start, encode_step};
+
+/* --- greedy decoding with cached keys and values; every sentence runs to the full length ------------------------------------------------ */
+
+static heed_code decode_start(bench_work *w, heed_error *e)
+{
+    bench_shape *s = &w->shape;
+    s->enc = s->dec = s->layers;
+    if (make_model(w, e)) return e->code;
+    w->src = bench_ids(s->batch * s->src_len, s->vocab, 1, e);
+    w->lengths = heed_calloc((size_t)s->batch, sizeof *w->lengths);
+    w->decoder = heed_decoder_new(w->graph, w->model);
+    if (!e->code && (!w->lengths || !w->decoder)) heed_fail(e, HEED_NO_MEMORY, "no memory for decoding");
+    for (int64_t b = 0; b < s->batch && !e->code; b++) w->lengths[b] = (int32_t)s->src_len;
+    return e->code;
+}
+
+static void decode_step(bench_work *w)
+{
+    const bench_shape *s = &w->shape;
+    heed_error e = {0};
+    heed_search how = heed_search_greedy(1, 0, 1); /* symbol 1 would end a sentence, and is never said */
+    how.factor = 0;
+    how.extra = s->new;
+    heed_prompts prompts = {.sentences = s->batch, .steps = s->src_len, .source = w->src, .source_length = w->lengths};
+    heed_found *found = heed_search_run(w->decoder, &how, &prompts, &e);
+    if (found && heed_found_at(found, s->batch - 1, 0).length != s->new) heed_fail(&e, HEED_STATE, "a sentence ended early");
+    heed_found_free(found);
+    if (e.code) heed_graph_fail(w->graph, e.code, "%s", e.message);
+}
+
+static int64_t decode_units(const bench_shape *s) { return s->batch * s->new; }
+
+const bench_family bench_decode = {decode_keys, "tokens", decode_units, decode_start, decode_step};

@@ -70,7 +70,8 @@ static heed_code serve(bench_work *w, const bench_case *c, heed_error *e)
         char *end;
         long n = strtol(line, &end, 10);
         if (end == line || *end != '\n' || n < 1)
-            return heed_fail(e, HEED_INVALID, "--serve: a line of the input is a number of units, 1 or more, not '%.*s'", (int)strcspn(line, "\n"), line);
+            return heed_fail(e, HEED_INVALID, "--serve: a line of the input is a number of units, 1 or more, not '%.*s'",
+                             (int)strcspn(line, "\n"), line);
         double start = now();
         for (long i = 0; i < n; i++)
             if (bench_step(w, c, e)) return e->code;

@@ -30,6 +30,7 @@ static void every_case_runs(void)
     static const struct { const bench_family *family; const char *set; } small[] = {
         {&bench_train, "vocab=11,d=8,h=2,ff=8,enc=1,dec=1,batch=3,src_len=4,tgt_len=3"},
         {&bench_encode, "vocab=11,d=8,h=2,ff=8,enc=1,batch=2,length=3"},
+        {&bench_decode, "vocab=11,d=8,h=2,ff=8,layers=1,batch=3,src_len=4,new=5"},
         {&bench_attention, "batch=2,heads=2,length=5,dk=4"},
         {&bench_scalar, "nodes=10"},
     };
