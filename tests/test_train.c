@@ -1,6 +1,8 @@
 /* heed train: a run that is stopped, killed, continued, or given other threads ends with the same bytes. */
 #include "command.h"
+#include "io/runlog.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 static void begin(void)
@@ -33,6 +35,19 @@ static bool same(const char *a, const char *b, const char *file)
 
 static bool exists(const char *file) { return access(scratch(file), F_OK) == 0; }
 
+static bool printed(const char *part)
+{
+    size_t n = 0;
+    unsigned char *text = scratch_load(scratch("out.txt"), &n);
+    bool has = false;
+    if (text) {
+        text[n] = 0;
+        has = strstr((char *)text, part) != NULL;
+    }
+    free(text);
+    return has;
+}
+
 /* --- stop and go on -------------------------------------------------------------------------------------------------------------- */
 
 static void stop_and_go_on(void)
@@ -63,13 +78,36 @@ static void stop_and_go_on(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(command_said, "nothing to do: 23 steps are done"));
 }
 
-/* A best checkpoint is that of the run, wherever it was stopped: here all later ones are worse. */
+/* The step at which to stop so that a validation every `every` steps finds the end better than all of the schedule before it and after it. */
+static int64_t good_end(const double *loss, int64_t steps, int64_t every)
+{
+    double best = INFINITY;
+    for (int64_t i = every; i <= steps; i += every) best = fmin(best, loss[i]);
+    for (int64_t end = every + 1; end < steps; end++) {
+        double before = INFINITY;
+        for (int64_t i = every; i <= end; i += every) before = fmin(before, loss[i]);
+        if (end % every && loss[end] < best && before == best) return end;
+    }
+    return 0;
+}
+
+/* best.h5 may be that of a run's end, until the run goes on. */
 static void best_of_the_schedule(void)
 {
-    static const char how[] = TINY "--set optimizer=sgd --set lr=1e-3 --set momentum=0.99 --set clip=0 --set valid_every=2";
-    CU_ASSERT_EQUAL(command("train b1 %s --set schedule=constant --set lr=0.5 --steps 25", how), 0);
-    CU_ASSERT_EQUAL(command("train b2 %s --set schedule=constant --set lr=0.5 --steps 5", how), 0);
-    CU_ASSERT_EQUAL(command("train b2 %s --set schedule=constant --set lr=0.5 --steps 25", how), 0);
+    static const char how[] = TINY "--set optimizer=sgd --set lr=0.5 --set momentum=0.99 --set clip=0 --set warmup=0 --set schedule=constant";
+    enum { STEPS = 40 };
+    CU_ASSERT_EQUAL(command("train each %s --set valid_every=1 --set save_every=100 --steps %d", how, STEPS), 0);
+    heed_error e = {0};
+    heed_log_column c = {0};
+    CU_ASSERT_FATAL(!heed_runlog_column("each/log.jsonl", "valid_loss", &c, &e) && c.count == STEPS);
+    int64_t every = 1, end = 0;
+    while (!end && every++ < 15) end = good_end(c.value - 1, STEPS, every);
+    heed_log_column_free(&c);
+    CU_ASSERT_FATAL(end > 0);
+    CU_ASSERT_EQUAL(command("train b1 %s --set valid_every=%d --steps %d", how, (int)every, STEPS), 0);
+    CU_ASSERT_EQUAL(command("train b2 %s --set valid_every=%d --steps %d", how, (int)every, (int)end), 0);
+    CU_ASSERT(scratch_same("b2/last.h5", "b2/best.h5"));
+    CU_ASSERT_EQUAL(command("train b2 %s --set valid_every=%d --steps %d", how, (int)every, STEPS), 0);
     CU_ASSERT(same("b1", "b2", "best.h5") && same("b1", "b2", "last.h5"));
 }
 
@@ -92,7 +130,8 @@ enum { LONG = 200 };
 static pid_t start_long(const char *run)
 {
     char words[256];
-    snprintf(words, sizeof words, "train %s " TINY "--set average=2 --steps 200", run);
+    snprintf(words, sizeof words, "train %s " TINY "--set save_every=8 --set valid_every=20 --set average=2 --steps 200", run);
+    unlink("out.txt");
     return command_start("", words);
 }
 
@@ -132,8 +171,8 @@ static void asked_to_stop(void)
     int status = 0, stopped = 0;
     for (int i = 0; i < 30 && (i < 3 || status); i++) {
         pid_t child = start_long("asked");
-        while (i == 0 && !exists("asked/last.h5")) command_sleep(0.002);
-        command_sleep(0.02 + 0.01 * i);
+        while (!printed("weights")) command_sleep(0.002); /* before that a signal ends it without a word */
+        command_sleep(0.01 + 0.01 * i);
         kill(child, signals[i % 3]);
         status = command_end(child, NULL);
         if (status) {
@@ -214,19 +253,6 @@ static void kinds(void)
 }
 
 /* --- what is told, and what it takes -------------------------------------------------------------------------------------------------- */
-
-static bool printed(const char *part)
-{
-    size_t n = 0;
-    unsigned char *text = scratch_load(scratch("out.txt"), &n);
-    bool has = false;
-    if (text) {
-        text[n] = 0;
-        has = strstr((char *)text, part) != NULL;
-    }
-    free(text);
-    return has;
-}
 
 static void told(void)
 {
