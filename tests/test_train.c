@@ -54,9 +54,10 @@ static void stop_and_go_on(void)
 {
     static const char *const variants[] = {
         "--set average=3",
-        "--set schedule=plateau --set decay_every=1 --set optimizer=sgd --set lr=30 --set label_smoothing=0 --set keep=2",
+        "--set schedule=plateau --set decay_every=1 --set optimizer=sgd --set lr=0.5 --set label_smoothing=0 --set keep=2",
         "--set schedule=linear --set schedule_steps=25 --set accumulate=3 --set optimizer=adamw --set weight_decay=0.1",
-        "--set schedule=cosine --set schedule_steps=30 --set hold_out=0 --set tie=no --set positions=learned --set norm=pre --set dropout=0.3",
+        "--set optimizer=rmsprop --set schedule=cosine --set schedule_steps=30 --set hold_out=0 --set tie=no "
+        "--set positions=learned --set norm=pre --set dropout=0.3",
     };
     for (int v = 0; v < 4; v++) {
         CU_ASSERT_EQUAL(command("train whole%d " TINY "%s --steps 23", v, variants[v]), 0);
@@ -239,7 +240,7 @@ static void kinds(void)
     static const struct { const char *run, *files, *more; } list[] = {
         {"lines", "--src src.txt --tgt tgt.txt", "--tgt-units words"},
         {"text", "--text tgt.txt", "--set window=9 --set rows=3"},
-        {"subwords", "--src src.txt --tgt tgt.txt", "--tgt-units bpe:codes --valid-src src.txt --valid-tgt tgt.txt"},
+        {"subwords", "--src src.txt --tgt tgt.txt", "--set optimizer=adagrad --tgt-units bpe:codes --valid-src src.txt --valid-tgt tgt.txt"},
     };
     command_write("codes", "#version: 0.2\no n\nn e</w>\nt w\ntw o</w>\n");
     for (int i = 0; i < 3; i++) {
