@@ -34,13 +34,14 @@ fi
 # the first program, by pkg-config
 PKG_CONFIG_PATH=$(dirname "$(find "$folder/usr" -name heed.pc)")
 export PKG_CONFIG_PATH
-"$CC" -std=c11 "$source/examples/first.c" -o "$folder/first" $(pkg-config --cflags --libs heed)
+eval "set -- $(pkg-config --cflags --libs heed)" # a blank in a path comes escaped
+"$CC" -std=c11 "$source/examples/first.c" -o "$folder/first" "$@"
 "$folder/first" >"$folder/out" || fail "the first program, linked by pkg-config, failed"
 [ -s "$folder/out" ] || fail "the first program says nothing"
 
 # everything in the library finds what it needs
 whole=-Wl,--whole-archive,$(find "$folder/usr" -name libheed.a),--no-whole-archive
-"$CC" -std=c11 "$source/examples/first.c" -o "$folder/whole" "$whole" $(pkg-config --cflags --libs heed) ||
+"$CC" -std=c11 "$source/examples/first.c" -o "$folder/whole" "$whole" "$@" ||
     fail "heed.pc does not name all libraries"
 
 # and by CMake, in a project that knows no language but C
