@@ -1,5 +1,5 @@
 # cmake -DSOURCE=... -DHEED=... -P documents.cmake: what README and docs/ show is so. Every ```c block stands word for word in a compiled source,
-# every relative link leads to a file, and docs/command.md lists the settings as `heed train --help` does.
+# every relative link leads to a file, and docs/command.md lists the settings as `heed train --keys` does.
 cmake_minimum_required(VERSION 3.22)
 function(complain)
   string(JOIN "" text ${ARGN})
@@ -44,10 +44,9 @@ foreach(document IN LISTS documents)
   endwhile()
 endforeach()
 
-execute_process(COMMAND ${HEED} train --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX REPLACE ".*\nSettings:\n(.*)\n\nOptions:.*" "\\1" settings "${help}")
+execute_process(COMMAND ${HEED} train --keys OUTPUT_VARIABLE settings COMMAND_ERROR_IS_FATAL ANY)
 file(READ ${SOURCE}/docs/command.md page)
-string(FIND "${page}" "${settings}" at)
+string(FIND "${page}" "\n```text\n${settings}```" at)
 if(at LESS 0)
-  complain("docs/command.md: its list of settings is not that of heed train --help, which is:\n${settings}")
+  complain("docs/command.md: its list of settings is not that of heed train --keys, which is:\n${settings}")
 endif()
