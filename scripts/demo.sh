@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 
 # --- what is learned, and how -------------------------------------------------------------------------------------------------
 minutes=5
-settings="d=128 heads=4 ff=512 enc_layers=3 dec_layers=3 tie=output dropout=0.1 label_smoothing=0.1 batch_tokens=4096
-          lr=0.002 schedule=cosine warmup=400 valid_every=1000 save_every=500"
+settings="d=128 heads=4 ff=512 enc_layers=3 dec_layers=3 norm=pre dropout=0 label_smoothing=0.1 batch_tokens=2048
+          lr=0.003 schedule=cosine warmup=200 valid_every=1000 save_every=500"
 beam=4
 run=runs/pronounce
 dictionary=/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict
