@@ -23,7 +23,8 @@ static heed_code list_neighbours(const heed_checkpoint *c, const heed_vocab *voc
 {
     const heed_checkpoint_array *table = heed_checkpoint_find(c, "params/embed.weight"); /* tie=yes */
     if (!table) table = heed_checkpoint_find(c, "params/tgt.weight");
-    if (!table || table->type != HEED_CHECKPOINT_F32 || table->rank != 2) return heed_fail(e, HEED_FORMAT, "no embedding in this checkpoint");
+    if (!table || table->type != HEED_CHECKPOINT_F32 || table->rank != 2)
+        return heed_fail(e, HEED_FORMAT, "no embedding in this checkpoint");
     int32_t id = heed_vocab_id(vocab, (heed_line){unit, strlen(unit)});
     if (id == HEED_ID_UNKNOWN) return heed_fail(e, HEED_INVALID, "'%s' is no unit of the vocabulary", unit);
 

@@ -56,7 +56,8 @@ int main(void)
     for (int step = 1; step <= STEPS && !failed; step++) {
         make_batch((uint64_t)step, ids, classes);
         heed_tensor *logits = finder_apply(g, &m, heed_input(g, HEED_I32, 2, (int64_t[]){ROWS, LENGTH}, ids));
-        heed_tensor *loss = heed_cross_entropy(g, logits, heed_input(g, HEED_I32, 1, (int64_t[]){ROWS}, classes), -1, 0, HEED_MEAN);
+        heed_tensor *right = heed_input(g, HEED_I32, 1, (int64_t[]){ROWS}, classes);
+        heed_tensor *loss = heed_cross_entropy(g, logits, right, -1, 0, HEED_MEAN);
         heed_backward(g, loss);
         failed = heed_optimizer_step(o, g); /* refuses if anything before it has failed */
         if (step % 50 == 0) printf("step %d: loss %.4f\n", step, heed_item(g, loss));

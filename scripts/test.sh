@@ -16,7 +16,10 @@ options=-DHEED_TESTS=ON
 while [ $# -gt 0 ]; do
     case $1 in
     --sanitize) folder=$folder-sanitize options="$options -DHEED_SANITIZE=ON" ;;
-    --clang) folder=$folder-clang wanted="$wanted clang libomp-dev" options="$options -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++" ;;
+    --clang)
+        folder=$folder-clang wanted="$wanted clang libomp-dev"
+        options="$options -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++"
+        ;;
     --werror) options="$options -DHEED_WERROR=ON" ;;
     --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit ;;
     *) break ;;

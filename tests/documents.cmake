@@ -1,5 +1,5 @@
-# cmake -DSOURCE=... -DHEED=... -P documents.cmake: what README and docs/ show is so. Every ```c block stands word for word in a compiled source,
-# every relative link leads to a file, and docs/command.md lists the settings as `heed train --keys` does.
+# cmake -DSOURCE=... -DHEED=... -P documents.cmake: what README and docs/ show is so. Every ```c block stands word for word in a
+# compiled source, every relative link leads to a file, and docs/command.md lists the settings as `heed train --keys` does.
 cmake_minimum_required(VERSION 3.22)
 function(complain)
   string(JOIN "" text ${ARGN})

@@ -1,5 +1,5 @@
-# install.sh CMAKE BUILD SOURCE CC [sanitized]: heed as it is installed. A program outside the tree finds it by pkg-config and by find_package,
-# nothing but public headers is there, and every one of them compiles alone. Also with DESTDIR.
+# install.sh CMAKE BUILD SOURCE CC [sanitized]: heed as it is installed. A program outside the tree finds it by pkg-config and by
+# find_package, nothing but public headers is there, and every one of them compiles alone. Also with DESTDIR.
 set -eu
 cmake=$1 build=$2 source=$3 CC=$4
 export CC
@@ -24,7 +24,8 @@ include=$folder/usr/include
 for header in $(cd "$include" && find heed -name '*.h'); do
     echo "#include <$header>" | tee -a "$folder/all.h" >"$folder/one.c"
     echo "int nothing;" >>"$folder/one.c"
-    "$CC" -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I "$include" "$folder/one.c" || fail "$header does not compile alone"
+    "$CC" -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I "$include" "$folder/one.c" ||
+        fail "$header does not compile alone"
 done
 if command -v c++ >/dev/null; then
     { echo 'extern "C" {'; cat "$folder/all.h"; echo '}'; } >"$folder/all.cpp"
