@@ -19,6 +19,7 @@ enum {
     TASK_WORK = 1 << 19,     /* multiplications that outweigh fetching a task */
     BIG_TASK = 1 << 23,      /* multiplications of a task beyond which a thread that comes late is waited for too long */
     SHARED_WORK = 1 << 22,   /* multiplications that outweigh a barrier */
+    FAR_BYTES = 1 << 10,     /* from one row of B to the next: when it comes from memory, copying is faster than reading with gaps */
     PANEL_BYTES = 32 << 10,  /* a panel of B, to stay in L1 */
     CHUNK_BYTES = 2 << 20,   /* what one phase packs for the next, to stay in L2 */
     CHUNK_COLS = 2048,       /* columns of C in one phase: A is packed again for the next ones */
@@ -35,10 +36,10 @@ static void plan_rows(heed_gemm *p, int64_t width)
     p->group = upper(1, TASK_WORK / 16 / upper(p->cols * upper(p->k, 1), 1));
 }
 
-static void plan_local(heed_gemm *p, int64_t width)
+static void plan_local(heed_gemm *p, int64_t width, int64_t bytes)
 {
     p->kind = GEMM_LOCAL;
-    p->pack_b = p->b_col != 1 || p->m > 2 * p->tile;
+    p->pack_b = p->b_col != 1 || p->m > 2 * p->tile || p->b_row * bytes >= FAR_BYTES;
     p->rows = even(p->m, p->batches >= MANY_TASKS ? 256 : 128, p->tile);
     int64_t blocks = p->batches * gemm_parts(p->m, p->rows), work = lower(p->rows, p->m) * upper(p->k, 1);
     int64_t cols = upper(gemm_parts(p->n * blocks, MANY_TASKS), TASK_WORK / work); /* enough tasks, but none too small */
@@ -95,7 +96,7 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
     int few = p->m <= FEW_ROWS && (p->b_col == 1 || p->b_row == 1);
     if (few) plan_rows(p, width);
     else if (p->m > (p->n < 1024 ? 64 : 128) && p->m * p->n * p->k >= SHARED_WORK && p->batches < MANY_TASKS) plan_shared(p, width, bytes);
-    else plan_local(p, width);
+    else plan_local(p, width, bytes);
 
     if (p->kind == GEMM_SHARED) {
         p->phases = (int)(2 * gemm_parts(p->batches, p->group) * gemm_parts(p->n, p->chunk_cols) * gemm_parts(p->k, p->chunk_k));
