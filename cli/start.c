@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- settings and units ------------------------------------------------------------------------------------------------------------ */
+/* --- settings and units ----------------------------------------------------------------------------------------------------- */
 
 /* Every --set in order, then --seed */
 static heed_code apply_flags(const arguments *a, settings *s, heed_error *e)
@@ -31,7 +31,8 @@ static heed_code same_settings(const training *t, heed_error *e)
     for (const heed_option *o = settings_table; o->key && !e->code; o++) {
         char *is = heed_options_value(o, &t->j.set, e), *want = heed_options_value(o, &asked, e);
         if (is && want && strcmp(is, want))
-            heed_fail(e, HEED_INVALID, "%s was begun with %s=%s, which cannot become %s; start another run for that", t->a.run, o->key, is, want);
+            heed_fail(e, HEED_INVALID, "%s was begun with %s=%s, which cannot become %s; start another run for that", t->a.run,
+                      o->key, is, want);
         heed_free(is);
         heed_free(want);
     }
@@ -45,8 +46,8 @@ static heed_code same_units(const training *t, const char *option, const char *g
     heed_units *asked = heed_units_create(given, e);
     char *want = asked ? heed_units_save(asked, &n, e) : NULL, *is = asked ? heed_units_save(units, &m, e) : NULL;
     if (want && is && (n != m || memcmp(want, is, n)))
-        heed_fail(e, HEED_INVALID, "%s was begun with other units (%s) than --%s %s; start another run for that", t->a.run, heed_units_kind(units), option,
-                  given);
+        heed_fail(e, HEED_INVALID, "%s was begun with other units (%s) than --%s %s; start another run for that", t->a.run,
+                  heed_units_kind(units), option, given);
     heed_free(want);
     heed_free(is);
     heed_units_free(asked);
@@ -59,11 +60,11 @@ static heed_code check_lengths(const job *j, heed_error *e)
     const settings *s = &j->set;
     int64_t longest = j->kind == JOB_TEXT ? s->window : s->max_length;
     if (s->positions != HEED_POSITIONS_LEARNED || longest <= s->max_len) return HEED_OK;
-    return heed_fail(e, HEED_INVALID, "%s=%lld is longer than the max_len=%lld learned positions", j->kind == JOB_TEXT ? "window" : "max_length",
-                     (long long)longest, (long long)s->max_len);
+    return heed_fail(e, HEED_INVALID, "%s=%lld is longer than the max_len=%lld learned positions",
+                     j->kind == JOB_TEXT ? "window" : "max_length", (long long)longest, (long long)s->max_len);
 }
 
-/* --- data ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------------------------------------- */
 
 static bool valid_given(const arguments *a) { return a->valid.src || a->valid.tgt || a->valid.dict || a->valid.text; }
 
@@ -84,12 +85,13 @@ static heed_code encode(training *t, bool hold_out, heed_error *e)
         if (data_encode(&t->valid, j, hold_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e)) return e->code;
         hash = hash * 1099511628211u ^ data_hash(&t->valid);
     }
-    if (!t->fresh && hash != j->data_hash) return heed_fail(e, HEED_INVALID, "%s was begun with other data; give the same files", t->a.run);
+    if (!t->fresh && hash != j->data_hash)
+        return heed_fail(e, HEED_INVALID, "%s was begun with other data; give the same files", t->a.run);
     j->data_hash = hash;
     return HEED_OK;
 }
 
-/* --- the two ways to begin ----------------------------------------------------------------------------------------------------------- */
+/* --- the two ways to begin -------------------------------------------------------------------------------------------------- */
 
 bool training_file_exists(const char *file)
 {
@@ -119,7 +121,8 @@ static heed_code begin_new(training *t, job_kind kind, bool dictionary, bool *ho
     *j = (job){.kind = kind, .dictionary = dictionary, .best_loss = INFINITY};
     if (heed_options_defaults(settings_table, &j->set, e) || apply_settings(a, &j->set, e) || check_lengths(j, e)) return e->code;
     *hold_out = !valid_given(a) && j->set.hold_out > 0;
-    const char *target = a->tgt_units ? a->tgt_units : dictionary ? "words" : "chars", *source = a->src_units ? a->src_units : "chars";
+    const char *source = a->src_units ? a->src_units : "chars";
+    const char *target = a->tgt_units ? a->tgt_units : dictionary ? "words" : "chars";
     return data_vocabularies(j, &t->train, *hold_out, source, target, e) ? e->code : job_build(j, true, e);
 }
 
@@ -129,7 +132,8 @@ static heed_code go_on(training *t, job_kind kind, bool dictionary, bool *hold_o
     job *j = &t->j;
     heed_error bad = {0};
     if (job_load(j, t->last, true, &bad))
-        return heed_fail(e, bad.code, "%s%s", bad.message, bad.code == HEED_FORMAT ? "; put a good one such as best.h5 in its place, or start another run" : "");
+        return heed_fail(e, bad.code, "%s%s", bad.message,
+                         bad.code == HEED_FORMAT ? "; put a good one such as best.h5 in its place, or start another run" : "");
     if (same_settings(t, e)) return e->code;
     if (j->kind != kind || j->dictionary != dictionary)
         return heed_fail(e, HEED_INVALID, "%s was begun with %s; start another run for other data", a->run,

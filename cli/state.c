@@ -35,7 +35,8 @@ static void put_params(heed_checkpoint *c, const job *j, heed_error *e)
     for (int i = 0; i < heed_params_count(j->params); i++) {
         heed_param *p = heed_params_at(j->params, i);
         snprintf(name, sizeof name, "params/%s", heed_param_name(p));
-        heed_checkpoint_put(c, name, type_of(heed_param_dtype(p)), heed_param_rank(p), heed_param_shape(p), heed_param_data(p), e);
+        heed_checkpoint_put(c, name, type_of(heed_param_dtype(p)), heed_param_rank(p), heed_param_shape(p), heed_param_data(p),
+                            e);
     }
     heed_optimizer_array a = {0};
     while (j->optimizer && heed_optimizer_next(j->optimizer, &a)) {
@@ -74,7 +75,7 @@ heed_code job_save(job *j, const char *file, heed_error *e)
     return e->code;
 }
 
-/* --- back --------------------------------------------------------------------------------------------------------------------- */
+/* --- back ------------------------------------------------------------------------------------------------------------------- */
 
 static const heed_checkpoint_array *bytes_at(const heed_checkpoint *c, const char *name)
 {
@@ -87,8 +88,10 @@ static heed_code load_data(job *j, const heed_checkpoint *c, const char *file, h
     const heed_checkpoint_array *set = bytes_at(c, "settings"), *units = bytes_at(c, "data/target_units");
     const heed_checkpoint_array *vocab = bytes_at(c, "data/target_vocabulary");
     const heed_checkpoint_array *src_units = bytes_at(c, "data/source_units"), *src_vocab = bytes_at(c, "data/source_vocabulary");
-    if (!set || !units || !vocab) return heed_fail(e, HEED_FORMAT, "%s: has no settings or vocabulary: not a checkpoint of heed train", file);
-    if (heed_options_defaults(settings_table, &j->set, e) || heed_options_parse(settings_table, &j->set, file, set->data, (size_t)set->count, e))
+    if (!set || !units || !vocab)
+        return heed_fail(e, HEED_FORMAT, "%s: has no settings or vocabulary: not a checkpoint of heed train", file);
+    if (heed_options_defaults(settings_table, &j->set, e) ||
+        heed_options_parse(settings_table, &j->set, file, set->data, (size_t)set->count, e))
         return e->code;
     j->tgt_units = heed_units_restore(units->data, (size_t)units->count, e);
     j->tgt_vocab = j->tgt_units ? heed_vocab_restore(file, vocab->data, (size_t)vocab->count, e) : NULL;
@@ -118,7 +121,8 @@ static heed_code load_params(job *j, const heed_checkpoint *c, const char *file,
         char what[32];
         snprintf(what, sizeof what, "%.*s", slash ? (int)(slash - state) : 0, state);
         heed_optimizer_array to = {0};
-        if (!p || !heed_optimizer_restore(j->optimizer, p, what, &to)) heed_fail(e, HEED_FORMAT, "%s: holds '%s', which this optimizer has not", file, a->name);
+        if (!p || !heed_optimizer_restore(j->optimizer, p, what, &to))
+            heed_fail(e, HEED_FORMAT, "%s: holds '%s', which this optimizer has not", file, a->name);
         else if (!heed_checkpoint_get(c, a->name, type_of(to.dtype), to.rank, to.shape, &data, e))
             memcpy(to.data, data, (size_t)to.size * heed_dtype_size(to.dtype));
     }
@@ -134,7 +138,8 @@ static heed_code check_size(const job *j, const heed_checkpoint *c, const char *
     if (j->step < 0 || j->best_step < 0 || j->best_step > j->step || j->bad_count < 0)
         return heed_fail(e, HEED_FORMAT, "%s: its steps cannot be: not a checkpoint of heed train", file);
     if (job_weights(j, &wanted, e) || wanted == held) return e->code;
-    return heed_fail(e, HEED_FORMAT, "%s: holds %lld weights, but its settings make %lld", file, (long long)held, (long long)wanted);
+    return heed_fail(e, HEED_FORMAT, "%s: holds %lld weights, but its settings make %lld", file, (long long)held,
+                     (long long)wanted);
 }
 
 heed_code job_load(job *j, const char *file, bool training, heed_error *e)
@@ -155,7 +160,8 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
         heed_checkpoint_get_int(c, "plateau_bad", &j->plateau.bad, e);
         heed_checkpoint_get_int(c, "data_hash", &hash, e);
     }
-    if (!e->code && strcmp(model, "transformer")) heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', which this version does not know", file, model);
+    if (!e->code && strcmp(model, "transformer"))
+        heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', which this version does not know", file, model);
     if (!e->code) {
         j->data_hash = (uint64_t)hash;
         j->kind = !strcmp(task, "text") ? JOB_TEXT : JOB_PAIRS;

@@ -20,7 +20,7 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* --- one step --------------------------------------------------------------------------------------------------------------------------- */
+/* --- one step --------------------------------------------------------------------------------------------------------------- */
 
 static heed_code graph_failed(const training *t, heed_error *e)
 {
@@ -47,21 +47,23 @@ static heed_code take_step(training *t, double *loss, int64_t *tokens, heed_erro
     job *j = &t->j;
     *loss = 0;
     *tokens = 0;
-    for (int64_t k = 0; k < j->set.accumulate && !e->code; k++) add_batch(t, (uint64_t)(j->step * j->set.accumulate + k), loss, tokens, e);
+    for (int64_t k = 0; k < j->set.accumulate && !e->code; k++)
+        add_batch(t, (uint64_t)(j->step * j->set.accumulate + k), loss, tokens, e);
     if (e->code) return e->code;
     *loss /= (double)*tokens;
     heed_optimizer_set(j->optimizer, "lr", job_rate(j, j->step + 1));
     heed_optimizer_set(j->optimizer, "gradient_scale", 1 / (double)*tokens);
     if (heed_optimizer_step(j->optimizer, t->g)) {
         const heed_error *failed = heed_optimizer_error(j->optimizer);
-        return heed_fail(e, failed->code, "step %lld: %s; what was saved before is intact: try a lower lr or a longer warmup in another run",
+        return heed_fail(e, failed->code,
+                         "step %lld: %s; what was saved before is intact: try a lower lr or a longer warmup in another run",
                          (long long)j->step + 1, failed->message);
     }
     j->step++;
     return HEED_OK;
 }
 
-/* --- a budget of minutes ------------------------------------------------------------------------------------------------------------------- */
+/* --- a budget of minutes ---------------------------------------------------------------------------------------------------- */
 
 /* Steps that fit: batches from all over the first epoch are timed without changing anything, and so is a part of a validation. */
 static int64_t plan_steps(training *t, heed_error *e)
@@ -72,7 +74,8 @@ static int64_t plan_steps(training *t, heed_error *e)
     double loss = 0, step_time = 0, valid_time = 0, begun = seconds();
     for (int round = 0; round < 2 && !e->code && !stop_signal; round++) { /* the first round warms up */
         double start = seconds();
-        for (int k = 0; k < SAMPLES && !e->code; k++) add_batch(t, (uint64_t)(j->step * j->set.accumulate + batches * k / SAMPLES), &loss, &tokens, e);
+        for (int k = 0; k < SAMPLES && !e->code; k++)
+            add_batch(t, (uint64_t)(j->step * j->set.accumulate + batches * k / SAMPLES), &loss, &tokens, e);
         heed_params_zero_grad(j->params);
         step_time = (seconds() - start) / SAMPLES * (double)j->set.accumulate;
     }
@@ -113,8 +116,8 @@ static heed_code plan(training *t, heed_error *e)
         if (e->code) return e->code;
         if (stop_signal) return heed_fail(e, HEED_STOPPED, "stopped by a signal before the first step; nothing was changed");
         t->planned = j->step + n;
-        fprintf(stderr, "%g minutes are enough for about %lld steps; --steps %lld gives the same result\n", t->a.minute_count, (long long)n,
-                (long long)t->planned);
+        fprintf(stderr, "%g minutes are enough for about %lld steps; --steps %lld gives the same result\n", t->a.minute_count,
+                (long long)n, (long long)t->planned);
     } else if (!old) return heed_fail(e, HEED_INVALID, "say how long to train: --steps N or --minutes M");
     bool ends = j->set.schedule == SCHEDULE_COSINE || j->set.schedule == SCHEDULE_LINEAR;
     if (ends && !j->set.schedule_steps) j->set.schedule_steps = t->planned;
@@ -123,7 +126,7 @@ static heed_code plan(training *t, heed_error *e)
     return t->log && (t->fresh || t->planned != old) ? heed_runlog_write(t->log, j->step, &planned, 1, e) : e->code;
 }
 
-/* --- validation, saving ------------------------------------------------------------------------------------------------------------------------ */
+/* --- validation, saving ----------------------------------------------------------------------------------------------------- */
 
 /* Between saving and this a run may be killed, so it is done again when the run goes on. */
 static heed_code publish(training *t, heed_error *e)
@@ -146,9 +149,12 @@ static heed_code draw_curves(const training *t, heed_error *e)
     heed_log_column loss = {0}, valid = {0}, rate = {0}, norm = {0};
     if (log && file && !heed_runlog_column(log, "loss", &loss, e) && !heed_runlog_column(log, "valid_loss", &valid, e) &&
         !heed_runlog_column(log, "rate", &rate, e) && !heed_runlog_column(log, "gradient_norm", &norm, e)) {
-        heed_curve losses[] = {{"training", loss.step, loss.value, loss.count}, {"validation", valid.step, valid.value, valid.count}};
-        heed_curve rates = {"learning rate", rate.step, rate.value, rate.count}, norms = {"gradient norm", norm.step, norm.value, norm.count};
-        heed_plot plots[] = {{"loss (nats a symbol)", losses, 2, false}, {"learning rate", &rates, 1, false}, {"gradient norm", &norms, 1, true}};
+        heed_curve losses[] = {{"training", loss.step, loss.value, loss.count},
+                               {"validation", valid.step, valid.value, valid.count}};
+        heed_curve rates = {"learning rate", rate.step, rate.value, rate.count};
+        heed_curve norms = {"gradient norm", norm.step, norm.value, norm.count};
+        heed_plot plots[] = {{"loss (nats a symbol)", losses, 2, false}, {"learning rate", &rates, 1, false},
+                             {"gradient norm", &norms, 1, true}};
         char *svg = heed_figure_curves("Training", "step", plots, 3, e);
         if (svg) heed_figure_save(file, "Training", &(heed_picture){svg, NULL}, 1, e);
         heed_free(svg);
@@ -167,10 +173,11 @@ static heed_code validate(training *t, double *loss, heed_error *e)
     job *j = &t->j;
     if (data_loss(&t->valid, j, t->g, loss, e)) return e->code;
     bool better = *loss < j->best_loss;
-    heed_log_value values[] = {heed_log_real("valid_loss", *loss), heed_log_real("valid_perplexity", exp(*loss)), heed_log_bool("best", better),
-                               heed_log_real("seconds", seconds() - t->started)};
+    heed_log_value values[] = {heed_log_real("valid_loss", *loss), heed_log_real("valid_perplexity", exp(*loss)),
+                               heed_log_bool("best", better), heed_log_real("seconds", seconds() - t->started)};
     if (j->step > t->began) heed_runlog_write(t->log, j->step, values, 4, e);
-    heed_progress_note(t->progress, "step %lld: validation loss %.4f, perplexity %.3f%s", (long long)j->step, *loss, exp(*loss), better ? " (best)" : "");
+    heed_progress_note(t->progress, "step %lld: validation loss %.4f, perplexity %.3f%s", (long long)j->step, *loss, exp(*loss),
+                       better ? " (best)" : "");
     return e->code;
 }
 
@@ -188,8 +195,8 @@ static heed_code validate_on_schedule(training *t, heed_error *e)
     return e->code;
 }
 
-/* The end of a run is validated too. Where that is off the schedule it may make best.h5, but leaves no trace in the state: when the run
- * goes on, it is as if it had not been stopped, and the best one of the schedule comes back. */
+/* The end of a run is validated too. Where that is off the schedule it may make best.h5, but leaves no trace in the state: when
+ * the run goes on, it is as if it had not been stopped, and the best one of the schedule comes back. */
 static heed_code validate_end(training *t, heed_error *e)
 {
     job *j = &t->j;
@@ -207,13 +214,17 @@ static heed_code validate_end(training *t, heed_error *e)
 static heed_code forget_end(training *t, heed_error *e)
 {
     char *scheduled = heed_folder_file(t->folder, SCHEDULED_BEST, e), *best = heed_folder_file(t->folder, "best.h5", e);
-    if (!e->code && training_file_exists(scheduled) && rename(scheduled, best)) heed_fail_errno(e, "cannot rename %s to %s", scheduled, best);
+    if (!e->code && training_file_exists(scheduled) && rename(scheduled, best))
+        heed_fail_errno(e, "cannot rename %s to %s", scheduled, best);
     heed_free(scheduled);
     heed_free(best);
     return e->code;
 }
 
-static bool is_over(const training *t) { return t->j.step >= t->planned || (t->j.set.patience && t->j.bad_count >= t->j.set.patience); }
+static bool is_over(const training *t)
+{
+    return t->j.step >= t->planned || (t->j.set.patience && t->j.bad_count >= t->j.set.patience);
+}
 
 static heed_code loop(training *t, heed_error *e)
 {
@@ -241,7 +252,7 @@ static heed_code loop(training *t, heed_error *e)
     return saved != j->step && !save(t, e) ? draw_curves(t, e) : e->code;
 }
 
-/* --- the mean of the last checkpoints ------------------------------------------------------------------------------------------------------------ */
+/* --- the mean of the last checkpoints --------------------------------------------------------------------------------------- */
 
 static void add_checkpoint(heed_average *mean, const char *file, heed_error *e)
 {
@@ -266,7 +277,8 @@ static heed_code write_average(training *t, heed_error *e)
     }
     if (last && !e->code) add_checkpoint(mean, t->last, e);
     char *file = heed_folder_file(t->folder, "average.h5", e);
-    if (!e->code && heed_average_write(mean, j->params)) heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
+    if (!e->code && heed_average_write(mean, j->params))
+        heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
     if (!e->code && !job_save(j, file, e)) {
         double loss = NAN;
         if (t->has_valid) data_loss(&t->valid, j, t->g, &loss, e);
@@ -280,7 +292,7 @@ static heed_code write_average(training *t, heed_error *e)
     return e->code;
 }
 
-/* --- the verb -------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the verb --------------------------------------------------------------------------------------------------------------- */
 
 static void print_beginning(training *t, heed_error *e)
 {
@@ -288,12 +300,14 @@ static void print_beginning(training *t, heed_error *e)
     char *text = heed_options_text(settings_table, &j->set, e);
     if (t->fresh) printf("%s", text ? text : "");
     heed_free(text);
-    printf("%s: %s, %lld weights, ", t->a.run, j->kind == JOB_TEXT ? "language model" : "encoder-decoder", (long long)heed_params_size(j->params));
+    printf("%s: %s, %lld weights, ", t->a.run, j->kind == JOB_TEXT ? "language model" : "encoder-decoder",
+           (long long)heed_params_size(j->params));
     if (j->src_vocab) printf("%zu source and ", heed_vocab_size(j->src_vocab));
     printf("%zu target symbols\n", heed_vocab_size(j->tgt_vocab));
     if (t->train.batches) {
         heed_batches_counts c = heed_batches_count(t->train.batches);
-        printf("%zu examples in %zu batches an epoch, %.1f %% padding%s", c.examples, c.batches, 100 * c.padding, c.too_long ? "" : "\n");
+        printf("%zu examples in %zu batches an epoch, %.1f %% padding%s", c.examples, c.batches, 100 * c.padding,
+               c.too_long ? "" : "\n");
         if (c.too_long) printf(", %zu left out as longer than max_length\n", c.too_long);
     } else printf("%zu symbols to learn from\n", t->train.ids.count);
     if (!t->fresh) printf("going on after step %lld\n", (long long)j->step);
@@ -312,7 +326,9 @@ static heed_code train(training *t, heed_error *e)
     if (e->code || (!t->fresh && publish(t, e))) return e->code;
     t->began = j->step;
     bool over = is_over(t);
-    if (over) fprintf(stderr, "nothing to do: %lld steps are done%s\n", (long long)j->step, j->step < t->planned ? " and patience has run out" : "");
+    if (over)
+        fprintf(stderr, "nothing to do: %lld steps are done%s\n", (long long)j->step,
+                j->step < t->planned ? " and patience has run out" : "");
     else if (forget_end(t, e) || loop(t, e)) return e->code;
     if (!is_over(t) || validate_end(t, e)) return e->code;
     if (!over) heed_progress_end(t->progress);
@@ -321,7 +337,8 @@ static heed_code train(training *t, heed_error *e)
 
 static int run(training *t)
 {
-    struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART}; /* a second signal ends it at once */
+    /* a second signal ends it at once */
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGHUP, &act, NULL);
@@ -388,7 +405,8 @@ int verb_train(int argc, char **argv)
     if (status < 0 && a->steps && a->minutes) status = usage_error("train", "--steps and --minutes exclude each other");
     if (status < 0 && a->steps && !flag_int("train", "steps", a->steps, 1, MOST_STEPS, &a->step_count)) status = STATUS_USAGE;
     if (status < 0 && a->threads && !flag_int("train", "threads", a->threads, 1, 256, &a->thread_count)) status = STATUS_USAGE;
-    if (status < 0 && a->minutes && !flag_real("train", "minutes", a->minutes, 0.01, 1e6, &a->minute_count)) status = STATUS_USAGE;
+    if (status < 0 && a->minutes && !flag_real("train", "minutes", a->minutes, 0.01, 1e6, &a->minute_count))
+        status = STATUS_USAGE;
     if (status < 0) {
         a->run = word[0];
         status = run(t);

@@ -1,11 +1,11 @@
-/* Modules: values and all gradients are PyTorch's (tests/data/make_modules.py tells the file); sizes of models are the paper's. */
+/* Modules: values and all gradients are PyTorch's (tests/data/make_modules.py tells the file); sizes are the paper's. */
 #include "check.h"
 #include "models/transformer.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* --- the fixtures ------------------------------------------------------------------------------------------------------------ */
+/* --- the fixtures ----------------------------------------------------------------------------------------------------------- */
 
 enum { MOST_ARRAYS = 64, MOST_NUMBERS = 4096 };
 typedef struct array { char name[40]; int rank; int64_t shape[4], count; double *values; } array;
@@ -13,7 +13,8 @@ typedef struct fixture { array items[MOST_ARRAYS]; int count; double numbers[MOS
 
 static bool read_array(FILE *in, array *a, double *numbers, const double *end)
 {
-    if (fscanf(in, "%39s", a->name) != 1 || !strcmp(a->name, "case") || fscanf(in, "%d", &a->rank) != 1 || a->rank > 4) return false;
+    if (fscanf(in, "%39s", a->name) != 1 || !strcmp(a->name, "case") || fscanf(in, "%d", &a->rank) != 1 || a->rank > 4)
+        return false;
     a->count = 1;
     a->values = numbers;
     for (int i = 0; i < a->rank; i++) {
@@ -36,7 +37,8 @@ static fixture *load(const char *name)
     snprintf(head, sizeof head, "case %s\n", name);
     while (strcmp(line, head) && fgets(line, sizeof line, in)) {}
     double *at = f->numbers;
-    while (f->count < MOST_ARRAYS && read_array(in, &f->items[f->count], at, f->numbers + MOST_NUMBERS)) at += f->items[f->count++].count;
+    while (f->count < MOST_ARRAYS && read_array(in, &f->items[f->count], at, f->numbers + MOST_NUMBERS))
+        at += f->items[f->count++].count;
     fclose(in);
     CU_ASSERT_FATAL(f->count > 0);
     return f;
@@ -71,7 +73,7 @@ static void compare(const char *name, const array *expected, const double *got)
     CU_ASSERT(worst <= 1e-10);
 }
 
-/* --- one case: y(x, memory) and the gradients of sum(y dy) ---------------------------------------------------------------------- */
+/* --- one case: y(x, memory) and the gradients of sum(y dy) ------------------------------------------------------------------ */
 
 typedef struct bench {
     fixture *f;
@@ -140,7 +142,7 @@ static void finish(bench *b, heed_tensor *y)
     free(b->f);
 }
 
-/* --- modules ----------------------------------------------------------------------------------------------------------------------- */
+/* --- modules ---------------------------------------------------------------------------------------------------------------- */
 
 static void multihead(const char *name, int64_t dk, int64_t dv, bool causal)
 {
@@ -174,7 +176,8 @@ static void additive_masks(void)
 
 static heed_layer_config layer(bool pre_norm)
 {
-    return (heed_layer_config){.d = 4, .heads = 2, .dk = 2, .dv = 2, .ff = 6, .activation = pre_norm ? HEED_GELU : HEED_RELU, .pre_norm = pre_norm};
+    return (heed_layer_config){.d = 4, .heads = 2, .dk = 2, .dv = 2, .ff = 6, .activation = pre_norm ? HEED_GELU : HEED_RELU,
+                               .pre_norm = pre_norm};
 }
 
 static void encoder_layers(void)
@@ -237,7 +240,7 @@ static void positions(void)
     finish(&b, heed_positions_apply(b.g, &m, b.x, (int64_t)number(b.f, "start")));
 }
 
-/* --- sizes ------------------------------------------------------------------------------------------------------------------------- */
+/* --- sizes ------------------------------------------------------------------------------------------------------------------ */
 
 /* Table 3 of the paper, in millions of parameters; its printed numbers fit 40,960 symbols, and 36,000 in the big model. */
 static void table_3(void)
@@ -253,9 +256,11 @@ static void table_3(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         heed_transformer_config c = heed_transformer_base(rows[i].vocabulary);
         c.enc_layers = c.dec_layers = rows[i].layers;
-        c.layer.d = rows[i].d, c.layer.ff = rows[i].ff, c.layer.heads = rows[i].heads, c.layer.dk = rows[i].dk, c.layer.dv = rows[i].dv;
+        c.layer.d = rows[i].d, c.layer.ff = rows[i].ff, c.layer.heads = rows[i].heads;
+        c.layer.dk = rows[i].dk, c.layer.dv = rows[i].dv;
         double millions = (double)heed_transformer_size(&c) / 1e6;
-        if (lround(millions) != rows[i].millions) fprintf(stderr, "\n    row %zu: %.2f million, not %d\n", i, millions, rows[i].millions);
+        if (lround(millions) != rows[i].millions)
+            fprintf(stderr, "\n    row %zu: %.2f million, not %d\n", i, millions, rows[i].millions);
         CU_ASSERT_EQUAL(lround(millions), rows[i].millions);
     }
 }
@@ -270,8 +275,9 @@ static void counted_as_made(void)
         const int *n = layers[v % 3];
         heed_tie tie = (heed_tie)(v / 3 % 3);
         heed_transformer_config c = {
-            .layer = {.d = 6, .heads = 3, .dk = 5, .dv = 4, .ff = 7, .pre_norm = v / 9 % 2}, .src_vocab = 11, .tgt_vocab = tie == HEED_TIE_ALL ? 11 : 13,
-            .enc_layers = n[0], .dec_layers = n[1], .positions = v / 18 ? HEED_POSITIONS_LEARNED : HEED_POSITIONS_SINUSOIDAL, .max_len = 9, .tie = tie};
+            .layer = {.d = 6, .heads = 3, .dk = 5, .dv = 4, .ff = 7, .pre_norm = v / 9 % 2},
+            .src_vocab = 11, .tgt_vocab = tie == HEED_TIE_ALL ? 11 : 13, .enc_layers = n[0], .dec_layers = n[1],
+            .positions = v / 18 ? HEED_POSITIONS_LEARNED : HEED_POSITIONS_SINUSOIDAL, .max_len = 9, .tie = tie};
         heed_params *ps = heed_params_new(1);
         heed_transformer_init(m, ps, &c);
         CU_ASSERT_EQUAL(heed_params_error(ps)->code, HEED_OK);
@@ -281,7 +287,8 @@ static void counted_as_made(void)
     free(m);
 }
 
-CHECK_MAIN("modules", {"multi-head attention is PyTorch's, with padding, causal, across, and with free d_k and d_v", multihead_attention},
+CHECK_MAIN("modules", {"multi-head attention is PyTorch's, with padding, causal, across, and with free d_k and d_v",
+                       multihead_attention},
            {"masks that are added say the same as lengths", additive_masks},
            {"the encoder's layer is PyTorch's, post- and pre-norm", encoder_layers},
            {"the decoder's layer is PyTorch's, post- and pre-norm", decoder_layers},

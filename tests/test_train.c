@@ -48,7 +48,7 @@ static bool printed(const char *part)
     return has;
 }
 
-/* --- stop and go on -------------------------------------------------------------------------------------------------------------- */
+/* --- stop and go on --------------------------------------------------------------------------------------------------------- */
 
 static void stop_and_go_on(void)
 {
@@ -56,8 +56,7 @@ static void stop_and_go_on(void)
         "--set average=3",
         "--set schedule=plateau --set decay_every=1 --set optimizer=sgd --set lr=0.5 --set label_smoothing=0 --set keep=2",
         "--set schedule=linear --set schedule_steps=25 --set accumulate=3 --set optimizer=adamw --set weight_decay=0.1",
-        "--set optimizer=rmsprop --set schedule=cosine --set schedule_steps=30 --set hold_out=0 --set tie=no "
-        "--set positions=learned --set norm=pre --set dropout=0.3",
+        "--set optimizer=rmsprop --set schedule=cosine --set schedule_steps=30 --set hold_out=0 --set tie=no --set norm=pre",
     };
     for (int v = 0; v < 4; v++) {
         CU_ASSERT_EQUAL(command("train whole%d " TINY "%s --steps 23", v, variants[v]), 0);
@@ -79,7 +78,8 @@ static void stop_and_go_on(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(command_said, "nothing to do: 23 steps are done"));
 }
 
-/* The step at which to stop so that a validation every `every` steps finds the end better than all of the schedule before it and after it. */
+/* The step at which to stop so that a validation every `every` steps finds the end better than all of the schedule before it and
+ * after it. */
 static int64_t good_end(const double *loss, int64_t steps, int64_t every)
 {
     double best = INFINITY;
@@ -95,7 +95,8 @@ static int64_t good_end(const double *loss, int64_t steps, int64_t every)
 /* best.h5 may be that of a run's end, until the run goes on. */
 static void best_of_the_schedule(void)
 {
-    static const char how[] = TINY "--set optimizer=sgd --set lr=0.5 --set momentum=0.99 --set clip=0 --set warmup=0 --set schedule=constant";
+    static const char how[] = TINY "--set optimizer=sgd --set lr=0.5 --set momentum=0.99 --set clip=0 --set warmup=0 "
+                                   "--set schedule=constant";
     enum { STEPS = 40 };
     CU_ASSERT_EQUAL(command("train each %s --set valid_every=1 --set save_every=100 --steps %d", how, STEPS), 0);
     heed_error e = {0};
@@ -116,15 +117,16 @@ static void any_threads(void)
 {
     static const int threads[] = {1, 2, 3, 4, 8};
     for (int i = 0; i < 5; i++) {
-        CU_ASSERT_EQUAL(command("train t%d --dict pairs.tsv --steps 3 --threads %d --set d=64 --set ff=256 --set enc_layers=2 --set dec_layers=1 "
-                                "--set batch_tokens=1500 --set warmup=1 --set valid_every=1", threads[i], threads[i]), 0);
+        CU_ASSERT_EQUAL(command("train t%d --dict pairs.tsv --steps 3 --threads %d --set d=64 --set ff=256 --set enc_layers=2 "
+                                "--set dec_layers=1 --set batch_tokens=1500 --set warmup=1 --set valid_every=1",
+                                threads[i], threads[i]), 0);
         char other[16];
         snprintf(other, sizeof other, "t%d", threads[i]);
         CU_ASSERT(same("t1", other, "last.h5") && same("t1", other, "best.h5"));
     }
 }
 
-/* --- signals --------------------------------------------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------------------------------------- */
 
 enum { LONG = 200 };
 
@@ -211,7 +213,7 @@ static void killed(void)
     CU_ASSERT_EQUAL(scratch_count(scratch("killed"), ".heed-tmp-"), 0);
 }
 
-/* --- how long --------------------------------------------------------------------------------------------------------------------- */
+/* --- how long --------------------------------------------------------------------------------------------------------------- */
 
 static void minutes(void)
 {
@@ -227,25 +229,29 @@ static void minutes(void)
 /* Weights that hardly change give no better validation. */
 static void patience(void)
 {
-    static const char how[] = TINY "--set optimizer=sgd --set momentum=0 --set lr=1e-30 --set patience=2 --set valid_every=4 --steps 100";
+    static const char how[] = TINY "--set optimizer=sgd --set momentum=0 --set lr=1e-30 --set patience=2 --set valid_every=4 "
+                                   "--steps 100";
     CU_ASSERT_EQUAL(command("train patient %s", how), 0);
     CU_ASSERT_EQUAL(command("train patient %s", how), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(command_said, "12 steps are done and patience has run out"));
 }
 
-/* --- kinds of data ------------------------------------------------------------------------------------------------------------------ */
+/* --- kinds of data ---------------------------------------------------------------------------------------------------------- */
 
 static void kinds(void)
 {
     static const struct { const char *run, *files, *more; } list[] = {
         {"lines", "--src src.txt --tgt tgt.txt", "--tgt-units words"},
         {"text", "--text tgt.txt", "--set window=9 --set rows=3"},
-        {"subwords", "--src src.txt --tgt tgt.txt", "--set optimizer=adagrad --tgt-units bpe:codes --valid-src src.txt --valid-tgt tgt.txt"},
+        {"subwords", "--src src.txt --tgt tgt.txt",
+         "--set optimizer=adagrad --tgt-units bpe:codes --valid-src src.txt --valid-tgt tgt.txt"},
     };
     command_write("codes", "#version: 0.2\no n\nn e</w>\nt w\ntw o</w>\n");
     for (int i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(command("train %s %s %s --config tiny.conf --threads 1 --steps 14", list[i].run, list[i].files, list[i].more), 0);
-        CU_ASSERT_EQUAL(command("train %s-2 %s %s --config tiny.conf --threads 2 --steps 6", list[i].run, list[i].files, list[i].more), 0);
+        CU_ASSERT_EQUAL(command("train %s %s %s --config tiny.conf --threads 1 --steps 14", list[i].run, list[i].files,
+                                list[i].more), 0);
+        CU_ASSERT_EQUAL(command("train %s-2 %s %s --config tiny.conf --threads 2 --steps 6", list[i].run, list[i].files,
+                                list[i].more), 0);
         CU_ASSERT_EQUAL(command("train %s-2 %s %s --threads 1 --steps 14", list[i].run, list[i].files, list[i].more), 0);
         char other[32];
         snprintf(other, sizeof other, "%s-2", list[i].run);
@@ -253,7 +259,7 @@ static void kinds(void)
     }
 }
 
-/* --- what is told, and what it takes -------------------------------------------------------------------------------------------------- */
+/* --- what is told, and what it takes ---------------------------------------------------------------------------------------- */
 
 static void told(void)
 {

@@ -8,7 +8,9 @@
 static void begin(void)
 {
     command_begin();
-    command_write("tiny.conf", "d = 16\nheads = 2\nff = 32\nenc_layers = 1\ndec_layers = 1\nbatch_tokens = 256\nsave_every = 5\nvalid_every = 5\n");
+    command_write("tiny.conf",
+                  "d = 16\nheads = 2\nff = 32\nenc_layers = 1\ndec_layers = 1\nbatch_tokens = 256\n"
+                  "save_every = 5\nvalid_every = 5\n");
     char line[64];
     FILE *out = fopen("pairs.tsv", "w"), *other = fopen("other.tsv", "w");
     CU_ASSERT_FATAL(out && other);
@@ -23,7 +25,7 @@ static void begin(void)
     CU_ASSERT(system("cp run/last.h5 ten.h5") == 0);
 }
 
-/* --- usage ----------------------------------------------------------------------------------------------------------------------- */
+/* --- usage ------------------------------------------------------------------------------------------------------------------ */
 
 static void usage(void)
 {
@@ -53,7 +55,8 @@ static void usage(void)
         {2, "train x --dict pairs.tsv --steps 1 --seed -1", "--seed"},
         {2, "train x --dict pairs.tsv", "say how long to train: --steps N or --minutes M"},
         {1, "train x --dict pairs.tsv --steps 1 --set d=30 --set heads=4", "d=30 is not a multiple of heads=4; set dk and dv"},
-        {1, "train x --dict pairs.tsv --steps 1 --set positions=learned --set max_len=20", "max_length=256 is longer than the max_len=20"},
+        {1, "train x --dict pairs.tsv --steps 1 --set positions=learned --set max_len=20",
+         "max_length=256 is longer than the max_len=20"},
         {1, "train x --dict pairs.tsv --steps 1 --src-units letters", "letters"},
         {1, "train x --dict pairs.tsv --steps 1 --src-units bpe:none", "none: No such file"},
         {1, "train x --dict pairs.tsv --steps 1 --config none.conf", "none.conf: No such file"},
@@ -68,7 +71,7 @@ static void usage(void)
     CU_ASSERT(access("x/last.h5", F_OK) != 0);
 }
 
-/* --- files of data ------------------------------------------------------------------------------------------------------------------- */
+/* --- files of data ---------------------------------------------------------------------------------------------------------- */
 
 static void data_files(void)
 {
@@ -109,7 +112,7 @@ static void data_files(void)
     CU_ASSERT(command_ends(command("train y --src bad --tgt two --steps 1"), 1, "bad:1"));
 }
 
-/* --- another run under its name -------------------------------------------------------------------------------------------------------- */
+/* --- another run under its name --------------------------------------------------------------------------------------------- */
 
 static void another_run(void)
 {
@@ -137,7 +140,7 @@ static void two_runs(void)
     heed_folder_close(f);
 }
 
-/* --- checkpoints that are none ----------------------------------------------------------------------------------------------------------- */
+/* --- checkpoints that are none ---------------------------------------------------------------------------------------------- */
 
 static void with_last(const void *bytes, size_t size, const char *says)
 {
@@ -185,7 +188,8 @@ static void checkpoints(void)
         good[at] ^= 16;
     }
     heed_error e = {0};
-    static const char *const lies[] = {"d = 65536\nff = 1048576\n", "d = 16\nheads = 2\nff = 32\nenc_layers = 1\ndec_layers = 1\nnorm = pre\n",
+    static const char *const lies[] = {"d = 65536\nff = 1048576\n",
+                                       "d = 16\nheads = 2\nff = 32\nenc_layers = 1\ndec_layers = 1\nnorm = pre\n",
                                        "d = many\n", "nothing\n"};
     for (int i = 0; i < 4; i++) {
         rewrite(lies[i], &e);
@@ -203,7 +207,7 @@ static void checkpoints(void)
     CU_ASSERT(command_ends(command("train spoilt --dict pairs.tsv --steps 20"), 1, "spoilt/last.h5"));
 }
 
-/* --- disks ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- disks ------------------------------------------------------------------------------------------------------------------ */
 
 static void full_disk(void)
 {
@@ -220,7 +224,7 @@ static void full_disk(void)
 static void read_only(void)
 {
     const char *as = getuid() ? "" : "exec setpriv --reuid 65534 --regid 65534 --clear-groups";
-    CU_ASSERT(system("cp -r run locked; chmod -R a+r,a-w locked; chmod a+x locked; touch out.txt err.txt; chmod a+w out.txt err.txt") == 0);
+    CU_ASSERT(system("cp -r run locked; chmod -R a+r,a-w locked; chmod a+x locked; touch out.txt err.txt; chmod a+w *.txt") == 0);
     if (command_end(command_start(as, "--version"), NULL) != 0) {
         fprintf(stderr, "(skipped: root, and nobody else may run the command) ");
         return;
@@ -228,19 +232,27 @@ static void read_only(void)
     int status = command_end(command_start(as, "train locked --dict pairs.tsv --steps 20"), NULL);
     CU_ASSERT(command_ends(status, 1, "cannot write in the folder locked"));
     CU_ASSERT(scratch_same("locked/last.h5", "ten.h5"));
+    /* not to be taken for a new run */
+    CU_ASSERT(system("cp -r run secret; chmod -R a+rwx secret; chmod a-rwx secret/last.h5") == 0);
+    status = command_end(command_start(as, "train secret --dict pairs.tsv --steps 20"), NULL);
+    CU_ASSERT(command_ends(status, 1, "secret/last.h5"));
+    CU_ASSERT(chmod("secret/last.h5", 0644) == 0 && scratch_same("secret/last.h5", "ten.h5"));
 }
 
-/* --- numbers that run away -------------------------------------------------------------------------------------------------------------------- */
+/* --- numbers that run away -------------------------------------------------------------------------------------------------- */
 
 static void not_a_number(void)
 {
-    int status = command("train nan --dict pairs.tsv --config tiny.conf --threads 1 --set optimizer=sgd --set norm=pre --set clip=0 --set lr=1000 "
-                         "--set warmup=8 --set schedule=constant --set save_every=1 --steps 300");
+    int status = command("train nan --dict pairs.tsv --config tiny.conf --threads 1 --set optimizer=sgd --set norm=pre "
+                         "--set clip=0 --set lr=1000 --set warmup=8 --set schedule=constant --set save_every=1 --steps 300");
     CU_ASSERT(command_ends(status, 1, "what was saved before is intact: try a lower lr or a longer warmup in another run"));
     CU_ASSERT_EQUAL(command("inspect nan/last.h5"), 0);
 }
 
-CHECK_MAIN("heed train refuses", {"a folder with data and a run", begin}, {"wrong use, with status 2", usage}, {"files that are no data", data_files},
-           {"to go on with other settings, units or data", another_run}, {"two runs in one folder", two_runs},
+CHECK_MAIN("heed train refuses", {"a folder with data and a run", begin}, {"wrong use, with status 2", usage},
+           {"files that are no data", data_files},
+           {"to go on with other settings, units or data", another_run},
+           {"two runs in one folder", two_runs},
            {"checkpoints that are truncated, altered, foreign, or lie", checkpoints}, {"a full disk", full_disk},
-           {"a read-only folder", read_only}, {"losses that are no numbers", not_a_number})
+           {"a folder that is read-only, and a checkpoint that is unreadable", read_only},
+           {"losses that are no numbers", not_a_number})
