@@ -68,8 +68,9 @@ int verb_explain(int argc, char **argv)
     job j = {.kind = text ? JOB_TEXT : JOB_PAIRS, .src_symbols = s.vocab, .tgt_symbols = s.vocab};
     heed_options_defaults(settings_table, &j.set, &e);
     if (config && !e.code) heed_options_load(settings_table, &j.set, config, &e);
-    for (int i = 0; i < sets.count && !e.code; i++) heed_options_assign(settings_table, &j.set, "--set", sets.items[i], &e);
-    status = e.code ? failure("explain", &e) : explain(&j, &s, &e);
+    heed_error wrong = {0};
+    for (int i = 0; i < sets.count && !wrong.code; i++) heed_options_assign(settings_table, &j.set, "--set", sets.items[i], &wrong);
+    status = e.code ? failure("explain", &e) : wrong.code ? usage_error("explain", "%s", wrong.message) : explain(&j, &s, &e);
     job_free(&j);
     return status;
 }

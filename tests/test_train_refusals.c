@@ -54,6 +54,8 @@ static void usage(void)
         {2, "train x --dict pairs.tsv --steps 1 --set d", "--set"},
         {2, "train x --dict pairs.tsv --steps 1 --seed -1", "--seed"},
         {2, "train x --dict pairs.tsv", "say how long to train: --steps N or --minutes M"},
+        {2, "explain --set hedas=2", "unknown key \"hedas\"; did you mean \"heads\"?"},
+        {1, "explain --config none.conf", "none.conf: No such file"},
         {1, "train x --dict pairs.tsv --steps 1 --set d=30 --set heads=4", "d=30 is not a multiple of heads=4; set dk and dv"},
         {1, "train x --dict pairs.tsv --steps 1 --set positions=learned --set max_len=20",
          "max_length=256 is longer than the max_len=20"},
