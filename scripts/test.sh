@@ -12,12 +12,13 @@ cd "$(dirname "$0")/.."
 
 folder=build
 wanted="$build_packages libcunit1-dev"
+welcome="g++ libsentencepiece-dev"
 options=-DHEED_TESTS=ON
 while [ $# -gt 0 ]; do
     case $1 in
     --sanitize) folder=$folder-sanitize options="$options -DHEED_SANITIZE=ON" ;;
     --clang)
-        folder=$folder-clang wanted="$wanted clang libomp-dev"
+        folder=$folder-clang wanted="$wanted clang" welcome="$welcome libomp-dev"
         options="$options -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++"
         ;;
     --werror) options="$options -DHEED_WERROR=ON" ;;
@@ -28,7 +29,7 @@ while [ $# -gt 0 ]; do
 done
 
 packages $wanted
-packages g++ libsentencepiece-dev || echo "Going on without SentencePiece." >&2
+packages $welcome || echo "Going on without these." >&2
 if [ ! -e $folder/CMakeCache.txt ]; then options="$options -G Ninja"
 elif grep -q '^CMAKE_CXX_COMPILER:.*NOTFOUND' $folder/CMakeCache.txt; then options="$options -U CMAKE_CXX_COMPILER"
 fi
