@@ -26,7 +26,6 @@ struct heed_tensor {
     int64_t size, offset;      /* elements; offset of a view within its root */
     uint32_t id, scope;
     uint8_t dtype, rank, flags;
-    uint8_t unused;
     int32_t count;             /* operands */
     int32_t param;             /* index of the parameter of a parameter's leaf, or of an accumulation */
     double value;              /* of a scalar leaf, and its bits in the tensor's dtype at `data` */

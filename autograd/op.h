@@ -106,8 +106,8 @@ struct heed_call {                 /* one execution of one node; pointers are NU
     heed_isa isa;
 };
 
-typedef struct heed_work {         /* how a call is split: from shapes, strides and attributes only, never from the number of threads */
-    int phases;                    /* a barrier stands between phases; 1 at first */
+typedef struct heed_work {         /* how a call is split: from shapes and strides alone; a plan is kept for other attributes and any number of threads */
+    int phases;                    /* one begins when the tasks of the one before are done; 1 at first */
     size_t shared, scratch;        /* bytes shared by all tasks, and bytes for each thread; 0 at first */
 } heed_work;
 

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "checkpoint_sample.h"
 #include "io/digest.h"
+#include "refusals.h"
 #include "scratch.h"
 
 static void everything_comes_back(void)
@@ -281,26 +282,13 @@ static void lookups_tell_what_differs(void)
 
 /* ---- every allocation refused in turn ---- */
 
-static struct { long left, live; } meter;
-
-static void *metered(void *context, void *p, size_t old, size_t size)
-{
-    (void)context, (void)old;
-    if (size == 0) {
-        meter.live--;
-        free(p);
-        return NULL;
-    }
-    if (meter.left-- <= 0) return NULL;
-    meter.live++;
-    return malloc(size);
-}
+static check_budget meter;
 
 static void every_allocation_may_fail(void)
 {
     heed_error e = {0};
     sample_write(scratch("good.h5"), &e);
-    heed_set_allocator(metered, NULL);
+    heed_set_allocator(check_refuse, &meter);
     long budget = -1;
     bool done = false;
     while (!done && ++budget < 1000) { /* writing */

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "io/atomic.h"
 #include "io/checkpoint.h"
+#include "refusals.h"
 #include "scratch.h"
 
 static int opens(const char *path)
@@ -190,24 +191,11 @@ static void as_the_header_shows(void)
     heed_checkpoint_free(state);
 }
 
-static struct { long left, live; } meter;
-
-static void *metered(void *context, void *p, size_t old, size_t size)
-{
-    (void)context, (void)old;
-    if (size == 0) {
-        meter.live--;
-        free(p);
-        return NULL;
-    }
-    if (meter.left-- <= 0) return NULL;
-    meter.live++;
-    return malloc(size);
-}
+static check_budget meter;
 
 static void every_allocation_may_fail(void)
 {
-    heed_set_allocator(metered, NULL);
+    heed_set_allocator(check_refuse, &meter);
     int done = 0;
     for (long budget = 0; !done && budget < 100; budget++) {
         heed_error e = {0};
