@@ -2,7 +2,7 @@
  *
  *     autograd/   the graph: tensors, recording, gradients, parameters, random numbers
  *     ops/        what can be computed
- *     models/     layers, attention, Transformer, decoding
+ *     models/     layers, attention, Transformer, classification, decoding
  *     optim/      optimizers, schedules, averaging
  *     io/         checkpoints, text, vocabularies, batches, metrics, run log, figures
  */
@@ -21,6 +21,7 @@
 #include "ops/ops.h"
 
 #include "models/attention.h"
+#include "models/classify.h"
 #include "models/decoder.h"
 #include "models/decoding.h"
 #include "models/layers.h"
@@ -36,6 +37,8 @@
 #include "io/examples.h"
 #include "io/figure.h"
 #include "io/folder.h"
+#include "io/labels.h"
+#include "io/masking.h"
 #include "io/metrics.h"
 #include "io/number_names.h"
 #include "io/options.h"

@@ -47,7 +47,7 @@ static heed_code choose(heed_batches *b, heed_error *e)
     for (size_t i = 0; i < all; i++) {
         shape s = {.index = i};
         heed_examples_source(x, i, &s.source);
-        if (heed_examples_answers(x, i)) heed_examples_answer(x, i, 0, &s.target), s.target++;
+        if (heed_examples_answers(x, i)) heed_examples_answer(x, i, 0, &s.target), s.target += !b->options.bare;
         if (!s.source) b->counts.empty++;
         else if (size_of(&s) > limit) b->counts.too_long++;
         else b->shapes[n++] = s, b->counts.source_tokens += s.source, b->counts.target_tokens += s.target;
@@ -127,6 +127,8 @@ heed_batches *heed_batches_create(const heed_examples *x, const heed_batches_opt
         !(b->example = heed_calloc(rows, sizeof *b->example)))
         goto refused;
     begin_epoch(b, 0);
+    b->counts.most_rows = rows;
+    b->counts.most_places = places;
     double padded = 0;
     for (size_t i = 0; i < b->counts.batches; i++) {
         size_t source, target;
@@ -160,11 +162,11 @@ void heed_batches_free(heed_batches *b)
 
 heed_batches_counts heed_batches_count(const heed_batches *b) { return b->counts; }
 
-/* `length` ids after `head` of them that are there already, then pads up to `steps`. */
-static void fill(int32_t *row, size_t head, const int32_t *ids, size_t length, size_t steps)
+/* `length` ids after `head` of them that are there already, then `pad` up to `steps`. */
+static void fill(int32_t *row, size_t head, const int32_t *ids, size_t length, size_t steps, int32_t pad)
 {
     if (length) memcpy(row + head, ids, length * sizeof *row);
-    for (size_t t = head + length; t < steps; t++) row[t] = HEED_ID_PAD;
+    for (size_t t = head + length; t < steps; t++) row[t] = pad;
 }
 
 const heed_batch *heed_batches_at(heed_batches *b, uint64_t step)
@@ -174,21 +176,25 @@ const heed_batch *heed_batches_at(heed_batches *b, uint64_t step)
     measure(b, from, from + rows, &S, &T);
     b->batch =
         (heed_batch){rows, S, T, b->source, b->source_length, b->target_in, b->target_out, b->target_length, b->example, 0, 0};
+    if (b->options.bare) b->batch.target_in = NULL;
     for (size_t i = 0; i < rows; i++) {
         const shape *s = &b->shapes[b->order[from + i]];
         size_t length;
         const int32_t *ids = heed_examples_source(b->examples, s->index, &length);
-        fill(b->source + i * S, 0, ids, length, S);
-        if (s->target) {
-            int32_t *in = b->target_in + i * T, *out = b->target_out + i * T;
+        fill(b->source + i * S, 0, ids, length, S, HEED_ID_PAD);
+        int32_t *in = b->target_in + i * T, *out = b->target_out + i * T;
+        if (s->target && b->options.bare) {
+            ids = heed_examples_answer(b->examples, s->index, 0, &length);
+            fill(out, 0, ids, length, T, HEED_NO_CLASS);
+        } else if (s->target) {
             ids = heed_examples_answer(b->examples, s->index, 0, &length);
             in[0] = HEED_ID_BEGIN;
-            fill(in, 1, ids, length, T);
-            fill(out, 0, ids, length, T);
+            fill(in, 1, ids, length, T, HEED_ID_PAD);
+            fill(out, 0, ids, length, T, HEED_ID_PAD);
             out[length] = HEED_ID_END;
         } else {
-            fill(b->target_in + i * T, 0, NULL, 0, T);
-            fill(b->target_out + i * T, 0, NULL, 0, T);
+            fill(in, 0, NULL, 0, T, HEED_ID_PAD);
+            fill(out, 0, NULL, 0, T, b->options.bare ? HEED_NO_CLASS : HEED_ID_PAD);
         }
         b->source_length[i] = (int32_t)s->source;
         b->target_length[i] = (int32_t)s->target;

@@ -22,11 +22,14 @@ typedef struct heed_batch {
     size_t source_tokens, target_tokens;     /* without padding: the sums of the lengths */
 } heed_batch;
 
+enum { HEED_NO_CLASS = -1 }; /* as a target: to be ignored */
+
 typedef struct heed_batches_options {
     size_t tokens;     /* B * max(S, T) is at most this, padding included; examples that exceed it alone are dropped */
     size_t max_rows;   /* 0: no limit */
     size_t max_length; /* examples with a longer source, or answer with its end, are dropped too; 0: no limit */
     bool in_order;     /* sorted, not shuffled, every epoch the same: for evaluation and decoding */
+    bool bare;         /* answers are classes: target_out is the answer alone, filled up with HEED_NO_CLASS; no target_in */
     uint64_t seed;
 } heed_batches_options;
 
@@ -41,6 +44,7 @@ typedef struct heed_batches_counts {
     size_t examples;                     /* in them */
     size_t empty, too_long;              /* dropped: without a source unit, over the limit */
     size_t source_tokens, target_tokens; /* an epoch has, without padding */
+    size_t most_rows, most_places;       /* of a batch: B, and B * max(S, T) */
     double padding;                      /* the share of all places that is padding, source and target, in the first epoch */
 } heed_batches_counts;
 

@@ -1,4 +1,4 @@
-/* How good an output is: accuracy, edit distance (WER, PER), BLEU, chrF.
+/* How good an output is: accuracy, spans of tags, edit distance (WER, PER), BLEU, chrF.
  *
  *     heed_bleu bleu = {.tokens = HEED_BLEU_13A};
  *     for each sentence: heed_bleu_add(&bleu, hypothesis, (const char *const[]){reference}, 1, &e);
@@ -13,6 +13,7 @@
 
 #include "../autograd/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,20 @@ typedef struct heed_accuracy {
 void   heed_accuracy_add(heed_accuracy *m, const int32_t *predicted, const int32_t *target, int64_t length, int32_t ignore);
 double heed_token_accuracy(const heed_accuracy *m);    /* 0..1, NaN when nothing was counted */
 double heed_sequence_accuracy(const heed_accuracy *m);
+
+/* Spans that tags mark: share of predicted spans that are right, of right spans that are found, and their harmonic mean, as the shared tasks
+ * CoNLL-2000 and CoNLL-2003 count (conlleval; Tjong Kim Sang and Buchholz 2000). A span is right when beginning, end and type are.
+ *
+ * Tags are O, B-TYPE and I-TYPE, also B and I alone. Both IOB2 (every span begins with B-) and IOB1 (B- only where a span of the same type
+ * stands before) are read: I- behind O, at the beginning of a sentence or behind another type begins a span. Any other tag counts as O. */
+
+typedef struct heed_spans { int64_t right, predicted, target; } heed_spans;
+
+bool   heed_spans_have(const char *const *names, size_t count); /* whether a set of tags is such a set, with one span tag at least */
+void   heed_spans_add(heed_spans *m, const char *const *predicted, const char *const *target, int64_t length); /* a sentence */
+double heed_spans_precision(const heed_spans *m);               /* 0..1; as conlleval has it, 0 where nothing was predicted */
+double heed_spans_recall(const heed_spans *m);
+double heed_spans_f1(const heed_spans *m);
 
 /* Edit distance: how many substitutions, insertions and deletions of symbols turn one sequence into the other. */
 

@@ -1,5 +1,7 @@
 /* Modules: values and all gradients are PyTorch's (tests/data/make_modules.py tells the file); sizes are the paper's. */
 #include "check.h"
+#include "autograd/gradcheck.h"
+#include "models/classify.h"
 #include "models/transformer.h"
 
 #include <math.h>
@@ -240,6 +242,58 @@ static void positions(void)
     finish(&b, heed_positions_apply(b.g, &m, b.x, (int64_t)number(b.f, "start")));
 }
 
+static void classifier(void)
+{
+    for (int first = 0; first < 2; first++) {
+        bench b = begin(first ? "classifier.first" : "classifier.mean");
+        heed_classifier m;
+        heed_classifier_init(&m, b.ps, "head", 4, 3, 0.5); /* no dropout: the graph is not training */
+        set_weights(&b);
+        heed_tensor *pooled = heed_pool(b.g, b.x, indices(&b, "lengths"), first ? HEED_POOL_FIRST : HEED_POOL_MEAN);
+        finish(&b, heed_classifier_apply(b.g, &m, pooled));
+    }
+}
+
+static void guesser(void)
+{
+    bench b = begin("guesser");
+    heed_embed embed;
+    heed_guesser m;
+    heed_embed_init(&embed, b.ps, "src", 5, 4);
+    heed_guesser_init(&m, b.ps, "mlm", 6, &embed);
+    set_weights(&b);
+    finish(&b, heed_guesser_apply(b.g, &m, b.x));
+}
+
+static heed_tensor *pooled(heed_graph *g, heed_tensor *const *x, void *context)
+{
+    return heed_pool(g, x[0], context ? NULL : x[1], HEED_POOL_MEAN);
+}
+
+/* Lengths 0 and 1, no lengths, one step; what is behind the end may even be NaN. */
+static void pooling_at_its_edges(void)
+{
+    double x[24];
+    for (int i = 0; i < 24; i++) x[i] = (i * 7 % 11) * 0.3 - 1;
+    const int32_t lengths[] = {4, 0, 1};
+    const heed_gradcheck_input in[] = {{HEED_F64, 3, {3, 4, 2}, x}, {HEED_I32, 1, {3}, lengths}};
+    heed_gradcheck_options second = {.second = true};
+    heed_gradcheck_report r = heed_gradcheck(pooled, NULL, 2, in, &second);
+    CU_ASSERT(check_says(r.message, "") && r.ok);
+    r = heed_gradcheck(pooled, &r, 1, in, &second);
+    CU_ASSERT(r.ok);
+    x[23] = x[22] = NAN; /* of the third sequence, whose length is 1 */
+    heed_graph *g = heed_graph_new();
+    heed_tensor *states = heed_input(g, HEED_F64, 3, (int64_t[]){3, 4, 2}, x), *n = heed_input(g, HEED_I32, 1, (int64_t[]){3}, lengths);
+    const double *y = heed_data(g, heed_pool(g, states, n, HEED_POOL_MEAN));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(y);
+    CU_ASSERT(y[2] == 0 && y[3] == 0); /* the mean of nothing */
+    CU_ASSERT(y[4] == x[16] && y[5] == x[17]);
+    heed_pool(g, n, NULL, HEED_POOL_MEAN);
+    CU_ASSERT(check_says(heed_graph_error(g)->message, "[B, T, d]"));
+    heed_graph_free(g);
+}
+
 /* --- sizes ------------------------------------------------------------------------------------------------------------------ */
 
 /* Table 3 of the paper, in millions of parameters; its printed numbers fit 40,960 symbols, and 36,000 in the big model. */
@@ -296,5 +350,8 @@ CHECK_MAIN("modules", {"multi-head attention is PyTorch's, with padding, causal,
            {"GELU is PyTorch's, exact and by tanh", gelu},
            {"cross-entropy is PyTorch's, with label smoothing and targets to ignore, as sum and mean", cross_entropy},
            {"sinusoidal positions are the paper's", positions},
+           {"a pooled classifier is PyTorch's, by the mean and by the first state", classifier},
+           {"the head of a masked language model is PyTorch's, tied to the embedding", guesser},
+           {"pooling sequences of 0, 1 and all steps", pooling_at_its_edges},
            {"models have as many parameters as table 3 says", table_3},
            {"parameters counted are parameters made", counted_as_made})

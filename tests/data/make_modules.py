@@ -133,6 +133,21 @@ def positions(start=2, d=6):
     case("positions", [], dict(x=x), x + torch.stack((angle.sin(), angle.cos()), -1).flatten(1), start=torch.tensor(float(start)))
 
 
+def classifier(name, first):
+    m, x = shaken(nn.Linear(D, 3)), random(B, T, D)
+    see = ~padding(KEYS, T)[:, :, None]
+    pooled = x[:, 0] if first else (x * see).sum(1) / KEYS[:, None]
+    case(name, dense("head", m), dict(x=x), m(pooled), lengths=KEYS)
+
+
+def guesser():
+    """The head of a masked language model, tied to an embedding of 5 symbols."""
+    m, n, table, bias = shaken(nn.Linear(6, D)), shaken(nn.LayerNorm(D)), random(5, D), random(5)
+    x = random(B, 6)
+    plain = [(key, w, lambda w: w) for key, w in (("src.weight", table), ("mlm.bias", bias))]
+    case("guesser", dense("mlm.transform", m) + norm("mlm.norm", n) + plain, dict(x=x), n(F.gelu(m(x))) @ table.t() + bias)
+
+
 sys.stdout = open("modules.expected", "w")
 multihead("multihead.padded")
 multihead("multihead.causal", causal=True)
@@ -149,3 +164,6 @@ cross_entropy("cross_entropy.sum", 0.1, "sum")
 cross_entropy("cross_entropy.mean", 0.1, "mean")
 cross_entropy("cross_entropy.plain", 0.0, "mean")
 positions()
+classifier("classifier.mean", False)
+classifier("classifier.first", True)
+guesser()
