@@ -16,9 +16,10 @@ static const char about[] =
     "Of decoded outputs (not with --text); of several right answers the one nearest to the output counts:\n"
     "    sequence_accuracy   share of outputs that are entirely right\n"
     "    wer, per            dictionaries: share of words that are wrong; edits for a phoneme (symbol) of the answers\n"
-    "    wer, bleu, chrf     lines: edits for a word of the targets; BLEU (13a) and chrF2, from 0 to 100\n\n";
+    "    wer, bleu, chrf     lines: edits for a word of the targets; BLEU and chrF2, from 0 to 100\n\n";
 
 typedef struct report {
+    heed_bleu_tokens bleu_tokens;
     int64_t tokens, decoded;
     double loss, perplexity, token_accuracy, sequence_accuracy, wer, per, bleu, chrf; /* NaN: does not apply */
 } report;
@@ -108,6 +109,25 @@ static item *sources(const data *d, const job *j, bool held_out, size_t *count, 
     return list;
 }
 
+/* The targets with words that BPE has cut whole again. */
+static heed_code join_targets(data *d, heed_error *e)
+{
+    size_t count = heed_text_count(d->tgt), room = 1, used = 0;
+    for (size_t i = 0; i < count; i++) room += heed_text_line(d->tgt, i).length + 1;
+    char *bytes = heed_alloc(room);
+    if (!bytes) return heed_fail(e, HEED_NO_MEMORY, "no memory for the targets");
+    for (size_t i = 0; i < count; i++) {
+        used += heed_remove_bpe(heed_text_line(d->tgt, i), bytes + used).length;
+        bytes[used++] = '\n';
+    }
+    heed_text *joined = heed_text_parse(heed_text_name(d->tgt), bytes, used, NULL, e);
+    heed_free(bytes);
+    if (!joined) return e->code;
+    heed_text_free(d->tgt);
+    d->tgt = joined;
+    return HEED_OK;
+}
+
 typedef struct sums { heed_edits edits; heed_bleu bleu; heed_chrf chrf; int64_t right; } sums;
 
 static heed_code compare(sums *s, const data *d, size_t index, const char *output, heed_error *e)
@@ -132,7 +152,7 @@ static heed_code compare(sums *s, const data *d, size_t index, const char *outpu
 
 static heed_code decode_sources(writer *w, const data *d, bool held_out, report *r, heed_error *e)
 {
-    sums s = {.bleu.tokens = HEED_BLEU_13A};
+    sums s = {.bleu.tokens = r->bleu_tokens};
     size_t count, at = 0;
     item *list = sources(d, &w->j, held_out, &count, e);
     for (size_t first = 0; first < count && !e->code; first += (size_t)w->rows) {
@@ -172,7 +192,7 @@ static void print_report(const report *r, bool json, bool dictionary)
         {"sequence_accuracy", r->sequence_accuracy, 100, " %", "of decoded outputs entirely right"},
         {"wer", r->wer, 100, " %", dictionary ? "of words decoded wrong" : "edits for a word of the targets"},
         {"per", r->per, 100, " %", "edits for a symbol of the answers"},
-        {"bleu", r->bleu, 1, "", "tokenised as 13a, 0 to 100"},
+        {"bleu", r->bleu, 1, "", r->bleu_tokens == HEED_BLEU_13A ? "tokenised as 13a, 0 to 100" : "of lines tokenised as they are, 0 to 100"},
         {"chrf", r->chrf, 1, "", "chrF2, 0 to 100"},
     };
     const char *comma = "{";
@@ -206,7 +226,8 @@ static heed_code evaluate(writer *w, const data_files *files, bool held_out, rep
     if (!data_read(&d, files, e)) {
         allow_all_lengths(&w->j, &d);
         data_encode(&d, &w->j, held_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e);
-        if (!e->code && !score_targets(w, &d, r, e) && kind == JOB_PAIRS) decode_sources(w, &d, held_out, r, e);
+        if (!e->code && !score_targets(w, &d, r, e) && w->remove_bpe && d.tgt) join_targets(&d, e);
+        if (!e->code && kind == JOB_PAIRS) decode_sources(w, &d, held_out, r, e);
     }
     data_free(&d);
     return e->code;
@@ -217,6 +238,7 @@ int verb_eval(int argc, char **argv)
     search_flags search = {0};
     data_files files = {0};
     const char *file;
+    const char *tokens = NULL;
     bool json = false, held_out = false;
     const flag flags[] = {
         {"src", "FILE", &files.src, NULL, NULL, "source lines"},
@@ -224,6 +246,7 @@ int verb_eval(int argc, char **argv)
         {"dict", "FILE", &files.dict, NULL, NULL, "dictionary"},
         {"text", "FILE", &files.text, NULL, NULL, "plain text, for a language model"},
         {"held-out", NULL, NULL, NULL, &held_out, "only what heed train kept back of the same file, having no validation files"},
+        {"tokens", "13a|none", &tokens, NULL, NULL, "BLEU's own tokeniser (13a), or none for lines that are tokenised already"},
         {"json", NULL, NULL, NULL, &json, "one object on one line"},
         SEARCH_FLAGS(search),
         {0},
@@ -231,11 +254,12 @@ int verb_eval(int argc, char **argv)
     int words, status = read_flags("eval", about, flags, argc, argv, &file, 1, &words);
     if (status >= 0) return status;
     if (!words) return usage_error("eval", "name a checkpoint, such as RUN/best.h5");
+    if (tokens && strcmp(tokens, "13a") && strcmp(tokens, "none")) return usage_error("eval", "--tokens is 13a or none, not '%s'", tokens);
     heed_error e = {0};
     writer w;
     status = writer_open(&w, "eval", file, &search, &e);
     if (status < 0) {
-        report r = {0, 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+        report r = {tokens && !strcmp(tokens, "none") ? HEED_BLEU_AS_GIVEN : HEED_BLEU_13A, 0, 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
         evaluate(&w, &files, held_out, &r, &e);
         if (!e.code) print_report(&r, json, files.dict != NULL);
         if (!e.code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(&e, "standard output");

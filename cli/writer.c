@@ -28,6 +28,17 @@ static bool search_options(writer *w, const char *verb, const search_flags *f)
     return true;
 }
 
+/* --src-units: the model's vocabulary, met by another way of cutting lines */
+static heed_code replace_units(job *j, const char *specification, heed_error *e)
+{
+    if (j->kind == JOB_TEXT) return heed_fail(e, HEED_INVALID, "--src-units: a language model has no source");
+    heed_units *units = heed_units_create(specification, e);
+    if (!units) return e->code;
+    if (j->src_units != j->tgt_units) heed_units_free(j->src_units);
+    j->src_units = units;
+    return HEED_OK;
+}
+
 int writer_open(writer *w, const char *verb, const char *file, const search_flags *f, heed_error *e)
 {
     int64_t threads = 0;
@@ -36,6 +47,8 @@ int writer_open(writer *w, const char *verb, const char *file, const search_flag
     if (f->threads && !flag_int(verb, "threads", f->threads, 1, 256, &threads)) return STATUS_USAGE;
     if (job_load(&w->j, file, false, e)) return failure(verb, e);
     if (!search_options(w, verb, f)) return STATUS_USAGE;
+    if (f->src_units && replace_units(&w->j, f->src_units, e)) return failure(verb, e);
+    w->remove_bpe = f->remove_bpe;
     w->g = heed_graph_new();
     heed_graph_threads(w->g, (int)threads);
     w->d = heed_decoder_new(w->g, w->j.model);
@@ -54,6 +67,7 @@ void writer_free(writer *w)
     heed_free(w->length);
     heed_free(w->stream);
     heed_free(w->place);
+    heed_free(w->joined);
     job_free(&w->j);
 }
 
@@ -172,7 +186,19 @@ int64_t writer_count(const writer *w, int64_t row)
 
 heed_hypothesis writer_at(const writer *w, int64_t row, int64_t rank) { return heed_found_at(w->found, w->place[row], rank); }
 
+static heed_line whole(writer *w, heed_line line, heed_error *e)
+{
+    char *joined = heed_realloc(w->joined, line.length + 1);
+    if (!joined) {
+        heed_fail(e, HEED_NO_MEMORY, "no memory for a line of %zu bytes", line.length);
+        return (heed_line){NULL, 0};
+    }
+    w->joined = joined;
+    return heed_remove_bpe(line, joined);
+}
+
 heed_line writer_text(writer *w, heed_hypothesis h, heed_error *e)
 {
-    return heed_vocab_decode(w->j.tgt_vocab, w->j.tgt_units, h.ids, (size_t)h.length, e);
+    heed_line line = heed_vocab_decode(w->j.tgt_vocab, w->j.tgt_units, h.ids, (size_t)h.length, e);
+    return w->remove_bpe && line.bytes ? whole(w, line, e) : line;
 }

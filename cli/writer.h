@@ -5,7 +5,10 @@
 #include "cli/cli.h"
 #include "cli/job.h"
 
-typedef struct search_flags { const char *beam, *length_penalty, *length_mean, *max_len, *threads; } search_flags;
+typedef struct search_flags {
+    const char *beam, *length_penalty, *length_mean, *max_len, *threads, *src_units;
+    bool remove_bpe;
+} search_flags;
 
 /* The options of a search, for a verb's table of flags. */
 #define SEARCH_FLAGS(f)                                                                                               \
@@ -13,6 +16,8 @@ typedef struct search_flags { const char *beam, *length_penalty, *length_mean, *
     {"length-penalty", "A", &(f).length_penalty, NULL, NULL, "scores are divided by ((5 + length) / 6)^A (0.6)"},     \
     {"length-mean", "A", &(f).length_mean, NULL, NULL, "or by length^A"},                                             \
     {"max-len", "N", &(f).max_len, NULL, NULL, "most symbols of an output (2 source + 16; 200 after a prompt)"},      \
+    {"src-units", "UNITS", &(f).src_units, NULL, NULL, "how the input is cut, where that is not as in training: words, bpe:CODES ..."}, \
+    {"remove-bpe", NULL, NULL, NULL, &(f).remove_bpe, "join words that BPE has cut (`@@ `) in outputs, and in the targets of eval"}, \
     {"threads", "N", &(f).threads, NULL, NULL, "OMP_NUM_THREADS or all CPUs at first; the result is the same"}
 
 typedef struct writer {
@@ -20,6 +25,8 @@ typedef struct writer {
     heed_graph *g;
     heed_decoder *d;
     heed_search how;
+    char *joined;            /* --remove-bpe: the output that writer_text gave last */
+    bool remove_bpe;
     /* the batch: sources of pairs, prompts of a language model, end to end */
     heed_ids ids;
     int64_t rows, capacity, longest;

@@ -310,6 +310,19 @@ heed_line heed_units_join(heed_units *u, const heed_line *units, size_t count, h
     return (heed_line){0};
 }
 
+heed_line heed_remove_bpe(heed_line line, char *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < line.length; i++) {
+        bool cut = line.bytes[i] == '@' && i + 1 < line.length && line.bytes[i + 1] == '@';
+        if (cut && i + 2 < line.length && line.bytes[i + 2] == ' ') i += 2;
+        else if (cut && i + 2 == line.length) break;
+        else out[n++] = line.bytes[i];
+    }
+    out[n] = 0;
+    return (heed_line){out, n};
+}
+
 /* Stored are the kind and, where it has data, a line end and the data. */
 char *heed_units_save(const heed_units *u, size_t *length, heed_error *e)
 {

@@ -31,6 +31,10 @@ heed_line heed_units_part(const heed_units *u, heed_line *rest);
 /* The line that these units make, valid until the next join on `u`; bytes NULL: failed. */
 heed_line heed_units_join(heed_units *u, const heed_line *units, size_t count, heed_error *e);
 
+/* The line with words cut by BPE whole again, "pul@@ ley" as "pulley", as `sed -r 's/(@@ )|(@@ ?$)//g'` does: for models trained on lines
+ * that were cut beforehand. `out` has room for line.length + 1 bytes and is returned; it may be the line's own memory. */
+heed_line heed_remove_bpe(heed_line line, char *out);
+
 /* As bytes for a checkpoint, merges or model included, so that no file is needed; the caller frees them with heed_free. NULL:
  * failed. */
 char *heed_units_save(const heed_units *u, size_t *length, heed_error *e);

@@ -62,6 +62,24 @@ same "$("$heed" eval t/last.h5 --text tgt --json | keys)" "loss perplexity token
 "$heed" eval d/last.h5 --dict dict --held-out >part
 "$heed" eval d/last.h5 --dict dict >all
 [ "$(awk '/^decoded/ { print $2 }' part)" -lt "$(awk '/^decoded/ { print $2 }' all)" ] || fail "--held-out holds nothing out"
+# lines that were cut by BPE beforehand: the model's words are pieces, its sources may come whole, its outputs are joined
+printf '#version: 0.2\na b\n' >codes
+printf 'ab@@ c\nc@@ ab@@ ab\nab\n' | tee pieces >pieces.tgt
+"$heed" train b --src pieces --tgt pieces.tgt --src-units words --tgt-units words --set hold_out=0 $small --steps 40 >log 2>&1 || fail "$(cat log)"
+"$heed" decode b/last.h5 --max-len 5 <pieces >out
+"$heed" decode b/last.h5 --max-len 5 --remove-bpe <pieces >joined
+grep -q '@@' out || fail "no pieces in $(cat out)"
+same "$(sed -r 's/(@@ )|(@@ ?$)//g' out)" "$(cat joined)" "--remove-bpe"
+printf 'abc\ncabab\nab\n' >whole
+"$heed" decode b/last.h5 --max-len 5 --src-units bpe:codes <whole >other
+cmp -s out other || fail "--src-units bpe:CODES gives other pieces"
+"$heed" eval b/last.h5 --src pieces --tgt pieces.tgt --remove-bpe --tokens none --json >one
+"$heed" eval b/last.h5 --src pieces --tgt pieces.tgt --tokens none --json >two
+same "$(keys <one)" "$(keys <two)" "keys with --remove-bpe"
+says 2 "--tokens is 13a or none" "$heed" eval b/last.h5 --src pieces --tgt pieces.tgt --tokens 14
+says 1 "has no source" "$heed" decode t/last.h5 --src-units words </dev/null
+says 1 "no-such-codes" "$heed" decode b/last.h5 --src-units bpe:no-such-codes </dev/null
+
 loss=$(grep -o '"valid_loss": *[0-9.]*' d/log.jsonl | tail -1 | grep -o '[0-9.]*$') || fail "no validation loss in the log"
 awk -v a="$loss" '/^loss/ { exit !(($2 - a) ^ 2 < 1e-6) }' part || fail "validation loss $loss, and eval says $(cat part)"
 "$heed" decode d/last.h5 <src >said.all

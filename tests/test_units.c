@@ -107,6 +107,21 @@ static void subwords_follow_the_merges(void)
     heed_units_free(u);
 }
 
+/* sed -r 's/(@@ )|(@@ ?$)//g' */
+static void cut_words_are_joined(void)
+{
+    const struct { const char *line, *whole; } cases[] = {
+        {"a pul@@ ley sys@@ tem .", "a pulley system ."}, {"end@@", "end"}, {"end@@ ", "end"}, {"@@ a", "a"}, {"a@@b @@", "a@@b "},
+        {"@ a@ b@@@ c", "@ a@ b@c"}, {"", ""},
+    };
+    char out[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heed_line whole = heed_remove_bpe(line_of(cases[i].line), out);
+        CU_ASSERT_STRING_EQUAL(whole.bytes, cases[i].whole);
+        CU_ASSERT_EQUAL(whole.length, strlen(cases[i].whole));
+    }
+}
+
 static void bad_units_are_named(void)
 {
     const struct {
@@ -249,6 +264,7 @@ static void refused_memory_is_told(void)
 
 CHECK_MAIN("units", {"characters come back as they were", characters_come_back},
            {"words are joined by blanks", words_are_joined_by_blanks}, {"subwords follow the merges", subwords_follow_the_merges},
+           {"words that BPE has cut are joined", cut_words_are_joined},
            {"bad units are named", bad_units_are_named}, {"stored units need no file", stored_units_need_no_file},
            {"SentencePiece is there or says so", sentencepiece_is_there_or_says_so},
            {"random codes do no harm", random_codes_do_no_harm}, {"refused memory is told", refused_memory_is_told})
