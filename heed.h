@@ -32,6 +32,7 @@
 #include "optim/schedule.h"
 
 #include "io/batches.h"
+#include "io/brackets.h"
 #include "io/checkpoint.h"
 #include "io/dictionary.h"
 #include "io/examples.h"
@@ -45,6 +46,7 @@
 #include "io/progress.h"
 #include "io/runlog.h"
 #include "io/text.h"
+#include "io/treebank.h"
 #include "io/units.h"
 #include "io/vocab.h"
 #include "io/windows.h"
