@@ -2,7 +2,7 @@
  *
  *     autograd/   the graph: tensors, recording, gradients, parameters, random numbers
  *     ops/        what can be computed
- *     models/     layers, attention, Transformer, classification, decoding
+ *     models/     layers, recurrent networks, attention, Transformer, classification, decoding
  *     optim/      optimizers, schedules, averaging
  *     io/         checkpoints, text, vocabularies, batches, metrics, run log, figures
  */
@@ -25,6 +25,7 @@
 #include "models/decoder.h"
 #include "models/decoding.h"
 #include "models/layers.h"
+#include "models/recurrent.h"
 #include "models/transformer.h"
 
 #include "optim/average.h"

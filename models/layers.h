@@ -7,6 +7,8 @@
 #include "../autograd/params.h"
 #include "../ops/ops.h"
 
+enum { HEED_MAX_LAYERS = 64 }; /* of a stack */
+
 /* dense    y = x W + b        x [..., in], W [in, out], b [out] or absent.  W: Xavier uniform (Glorot and Bengio 2010), b: zeros */
 typedef struct heed_dense { const char *name; heed_param *weight, *bias; } heed_dense;
 void heed_dense_init(heed_dense *m, heed_params *ps, const char *name, int64_t in, int64_t out, bool bias);

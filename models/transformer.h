@@ -45,8 +45,6 @@ heed_tensor *heed_decoder_layer_apply(heed_graph *g, const heed_decoder_layer *m
 
 /* --- models ------------------------------------------------------------------------------------------------------------------------ */
 
-enum { HEED_MAX_LAYERS = 64 };
-
 typedef enum heed_tie {
     HEED_TIE_ALL,    /* one matrix for source and target embedding and for the output (section 3.4): needs equal vocabularies */
     HEED_TIE_OUTPUT, /* one for target embedding and output */

@@ -242,6 +242,35 @@ heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_
 heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v,
                                      const heed_attention_options *options);
 
+/* --- recurrence -------------------------------------------------------------------------------------------------------------- */
+
+/* Elman's network (1990) with tanh or relu, LSTM (Hochreiter and Schmidhuber 1997; with forget gate, Gers et al. 2000), GRU (Cho et al.
+ * 2014, with the reset gate inside the product as in PyTorch and cuDNN). One step, from x (the input's product with its weights and its
+ * bias added) and u = h W + b, both cut into G parts of the state's width H along the last axis:
+ *
+ *   HEED_RNN_TANH   G = 1    h' = tanh(x + u)
+ *   HEED_RNN_RELU   G = 1    h' = max(x + u, 0)
+ *   HEED_LSTM       G = 4    i, f, o = s(x_i + u_i), s(x_f + u_f), s(x_o + u_o)    g = tanh(x_g + u_g)    order i, f, g, o
+ *                            c' = f c + i g                                        h' = o tanh(c')
+ *   HEED_GRU        G = 3    r, z = s(x_r + u_r), s(x_z + u_z)                     order r, z, n
+ *                            n = tanh(x_n + r u_n)                                 h' = (1 - z) n + z h
+ */
+typedef enum heed_rnn_kind { HEED_RNN_TANH, HEED_RNN_RELU, HEED_LSTM, HEED_GRU } heed_rnn_kind;
+typedef struct heed_rnn_state { heed_tensor *h, *c; } heed_rnn_state; /* [B,H] each; c is NULL unless HEED_LSTM */
+int heed_rnn_gates(heed_rnn_kind kind); /* G */
+
+/* One step of B sequences: x [B, G H], w [H, G H], bias [G H] or NULL. */
+heed_rnn_state heed_rnn_step(heed_graph *g, heed_rnn_kind kind, heed_tensor *x, heed_rnn_state state, heed_tensor *w, heed_tensor *bias);
+
+/* The steps of whole sequences, x [B,T, G H] -> the states [B,T,H]. With lengths (int32 [B]; NULL: all T) a sequence's state stops at its end:
+ * the states after it are given as zeros. `reverse` starts at each sequence's last step and ends at its first. `final` (or NULL) gets the state
+ * each sequence ends with, `initial` is the one it begins with. */
+heed_tensor *heed_recurrent(heed_graph *g, heed_rnn_kind kind, heed_tensor *x, heed_rnn_state initial, heed_tensor *w, heed_tensor *bias,
+                            heed_tensor *lengths, bool reverse, heed_rnn_state *final);
+/* The same composed of steps. */
+heed_tensor *heed_recurrent_composed(heed_graph *g, heed_rnn_kind kind, heed_tensor *x, heed_rnn_state initial, heed_tensor *w,
+                                     heed_tensor *bias, heed_tensor *lengths, bool reverse, heed_rnn_state *final);
+
 /* --- losses ----------------------------------------------------------------------------------------------------------------- */
 
 /* HEED_MEAN and HEED_TOTAL give a scalar, HEED_EACH one number for each element or token. */

@@ -1,79 +1,8 @@
 /* Modules: values and all gradients are PyTorch's (tests/data/make_modules.py tells the file); sizes are the paper's. */
-#include "check.h"
 #include "autograd/gradcheck.h"
+#include "fixture.h"
 #include "models/classify.h"
 #include "models/transformer.h"
-
-#include <math.h>
-#include <stdlib.h>
-
-/* --- the fixtures ----------------------------------------------------------------------------------------------------------- */
-
-enum { MOST_ARRAYS = 64, MOST_NUMBERS = 4096 };
-typedef struct array { char name[40]; int rank; int64_t shape[4], count; double *values; } array;
-typedef struct fixture { array items[MOST_ARRAYS]; int count; double numbers[MOST_NUMBERS]; } fixture;
-
-static bool read_array(FILE *in, array *a, double *numbers, const double *end)
-{
-    if (fscanf(in, "%39s", a->name) != 1 || !strcmp(a->name, "case") || fscanf(in, "%d", &a->rank) != 1 || a->rank > 4)
-        return false;
-    a->count = 1;
-    a->values = numbers;
-    for (int i = 0; i < a->rank; i++) {
-        long long size;
-        if (fscanf(in, "%lld", &size) != 1) return false;
-        a->count *= a->shape[i] = size;
-    }
-    if (a->count > end - numbers) return false;
-    for (int64_t i = 0; i < a->count; i++)
-        if (fscanf(in, "%lf", &numbers[i]) != 1) return false;
-    return true;
-}
-
-static fixture *load(const char *name)
-{
-    FILE *in = fopen(TEST_DATA "/modules.expected", "r");
-    fixture *f = calloc(1, sizeof *f);
-    CU_ASSERT_FATAL(in && f);
-    char head[64], line[64] = "";
-    snprintf(head, sizeof head, "case %s\n", name);
-    while (strcmp(line, head) && fgets(line, sizeof line, in)) {}
-    double *at = f->numbers;
-    while (f->count < MOST_ARRAYS && read_array(in, &f->items[f->count], at, f->numbers + MOST_NUMBERS))
-        at += f->items[f->count++].count;
-    fclose(in);
-    CU_ASSERT_FATAL(f->count > 0);
-    return f;
-}
-
-static const array *find(const fixture *f, const char *prefix, const char *name)
-{
-    char full[64];
-    snprintf(full, sizeof full, "%s%s", prefix, name);
-    for (int i = 0; i < f->count; i++)
-        if (!strcmp(f->items[i].name, full)) return &f->items[i];
-    return NULL;
-}
-
-static double number(const fixture *f, const char *name) { return find(f, "", name)->values[0]; }
-
-static bool same_shape(const array *a, int rank, const int64_t *shape)
-{
-    return a && a->rank == rank && (!rank || !memcmp(a->shape, shape, (size_t)rank * sizeof *shape));
-}
-
-static void compare(const char *name, const array *expected, const double *got)
-{
-    double worst = 0;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(expected);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(got);
-    for (int64_t i = 0; i < expected->count; i++) {
-        double off = fabs(got[i] - expected->values[i]) / fmax(1, fabs(expected->values[i]));
-        if (!(off <= worst)) worst = off; /* a NaN too */
-    }
-    if (!(worst <= 1e-10)) fprintf(stderr, "\n    %s is off by %g\n", name, worst);
-    CU_ASSERT(worst <= 1e-10);
-}
 
 /* --- one case: y(x, memory) and the gradients of sum(y dy) ------------------------------------------------------------------ */
 
@@ -100,7 +29,7 @@ static heed_tensor *indices(bench *b, const char *name)
 
 static bench begin(const char *name)
 {
-    bench b = {.f = load(name), .ps = heed_params_new(1), .g = heed_graph_new()};
+    bench b = {.f = load("modules.expected", name), .ps = heed_params_new(1), .g = heed_graph_new()};
     heed_params_dtype(b.ps, HEED_F64);
     b.x = input(&b, "x");
     b.memory = input(&b, "memory");
