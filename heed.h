@@ -25,6 +25,7 @@
 #include "models/decoder.h"
 #include "models/decoding.h"
 #include "models/layers.h"
+#include "models/model.h"
 #include "models/recurrent.h"
 #include "models/transformer.h"
 

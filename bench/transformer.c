@@ -113,7 +113,7 @@ static heed_code decode_start(bench_work *w, heed_error *e)
     if (make_model(w, e)) return e->code;
     w->src = bench_ids(s->batch * s->src_len, s->vocab, 1, e);
     w->lengths = heed_calloc((size_t)s->batch, sizeof *w->lengths);
-    w->decoder = heed_decoder_new(w->graph, w->model);
+    w->decoder = heed_decoder_new(w->graph, heed_transformer_model(w->model));
     if (!e->code && (!w->lengths || !w->decoder)) heed_fail(e, HEED_NO_MEMORY, "no memory for decoding");
     for (int64_t b = 0; b < s->batch && !e->code; b++) w->lengths[b] = (int32_t)s->src_len;
     return e->code;

@@ -12,7 +12,11 @@ static const char about[] =
 
 enum { MOST_PICTURES = 3 * HEED_MAX_LAYERS };
 
-typedef struct part { char name[32], title[96], short_title[24]; const char *rows, *columns, *caption; } part;
+typedef struct part {
+    char name[40], title[96], short_title[24];
+    const char *rows, *columns, *caption;
+    bool source_looks, source_shown;
+} part;
 
 typedef struct drawing {
     writer w;
@@ -29,33 +33,26 @@ typedef struct drawing {
 
 /* --- what is to be drawn ---------------------------------------------------------------------------------------------------- */
 
-static void add_part(drawing *d, const char *stack, int layer, int layers, const char *kind, const char *rows,
-                     const char *columns, const char *caption)
-{
-    part *p = &d->parts[d->count++];
-    bool decoder = !strcmp(stack, "dec"), cross = !strcmp(kind, "cross");
-    snprintf(p->name, sizeof p->name, "%s.%d.%s", stack, layer, kind);
-    snprintf(p->title, sizeof p->title, "%s layer %d of %d: %s", decoder ? "decoder" : "encoder", layer + 1, layers,
-             cross ? "the output looks at the input" : decoder ? "the output looks at itself" : "the input looks at itself");
-    snprintf(p->short_title, sizeof p->short_title, "%s %d", cross ? "cross" : decoder ? "decoder" : "encoder", layer + 1);
-    p->rows = rows;
-    p->columns = columns;
-    p->caption = caption;
-}
-
 static void list_parts(drawing *d)
 {
-    const heed_transformer_config *c = &d->w.j.model->config;
-    for (int i = 0; i < c->enc_layers; i++)
-        add_part(d, "enc", i, c->enc_layers, "self", "input", "input",
-                 "A row is an input symbol, and what of the input its new representation is made of.");
-    for (int i = 0; i < c->dec_layers; i++)
-        add_part(d, "dec", i, c->dec_layers, "self", "next", "so far",
-                 "A row is the symbol that is said next, and which of those said so far (begin first) were looked at for it.");
-    for (int i = 0; i < c->dec_layers && c->enc_layers; i++)
-        add_part(d, "dec", i, c->dec_layers, "cross", "output", "input",
-                 "A row is the symbol that is said next, and which input symbols were looked at for it.");
-    d->heads = (int)c->layer.heads;
+    heed_model m = d->w.j.model;
+    heed_attention_place p;
+    for (int i = 0; d->count < MOST_PICTURES && m.kind->attention && m.kind->attention(m.self, i, &p); i++) {
+        part *to = &d->parts[d->count++];
+        bool cross = !p.source_looks && p.source_shown;
+        to->source_looks = p.source_looks;
+        to->source_shown = p.source_shown;
+        snprintf(to->name, sizeof to->name, "%s", p.name);
+        snprintf(to->title, sizeof to->title, "%s layer %d of %d: %s", p.source_looks ? "encoder" : "decoder", p.layer + 1, p.layers,
+                 cross ? "the output looks at the input" : p.source_looks ? "the input looks at itself" : "the output looks at itself");
+        snprintf(to->short_title, sizeof to->short_title, "%s %d", cross ? "cross" : p.source_looks ? "encoder" : "decoder", p.layer + 1);
+        to->rows = p.source_looks ? "input" : cross ? "output" : "next";
+        to->columns = p.source_shown ? "input" : "so far";
+        to->caption = p.source_looks ? "A row is an input symbol, and what of the input its new representation is made of."
+                      : cross ? "A row is the symbol that is said next, and which input symbols were looked at for it."
+                              : "A row is the symbol that is said next, and which of those said so far (begin first) were looked at for it.";
+        d->heads = (int)p.heads;
+    }
 }
 
 /* --- input and output ------------------------------------------------------------------------------------------------------- */
@@ -144,27 +141,26 @@ static heed_code run_model(drawing *d, heed_error *e)
 {
     heed_graph *g = d->w.g;
     const job *j = &d->w.j;
-    heed_tensor *memory = NULL, *lengths = NULL;
     int32_t length = (int32_t)d->inputs;
     heed_graph_reset(g);
     heed_graph_training(g, false);
     heed_keep_named(g, "*.weights");
+    heed_teaching t = {.tgt = heed_input(g, HEED_I32, 2, (int64_t[]){1, d->outputs}, d->in)};
     if (d->inputs) {
-        lengths = heed_input(g, HEED_I32, 1, (int64_t[]){1}, &length);
-        memory = heed_transformer_encode(g, j->model, heed_input(g, HEED_I32, 2, (int64_t[]){1, d->inputs}, d->source), lengths);
+        t.src = heed_input(g, HEED_I32, 2, (int64_t[]){1, d->inputs}, d->source);
+        t.lengths = heed_input(g, HEED_I32, 1, (int64_t[]){1}, &length);
     }
-    heed_tensor *in = heed_input(g, HEED_I32, 2, (int64_t[]){1, d->outputs}, d->in);
-    heed_data(g, heed_transformer_decode(g, j->model, in, memory, lengths));
+    heed_data(g, heed_model_logits(g, j->model, &t));
     d->maps = heed_calloc((size_t)(d->count * d->heads), sizeof *d->maps);
     d->map_titles = heed_calloc((size_t)d->heads, sizeof *d->map_titles);
     if (!d->maps || !d->map_titles) return heed_fail(e, HEED_NO_MEMORY, "no memory for pictures");
     for (int h = 0; h < d->heads; h++) snprintf(d->map_titles[h], sizeof *d->map_titles, "head %d", h + 1);
     for (int i = 0; i < d->count; i++) {
-        char name[64];
+        char name[80];
         snprintf(name, sizeof name, "%s.weights", d->parts[i].name);
         heed_tensor *weights = heed_find(g, name);
         const float *values = weights ? heed_data(g, weights) : NULL;
-        bool encoder = d->parts[i].name[0] == 'e', from_source = d->parts[i].columns[0] == 'i';
+        bool encoder = d->parts[i].source_looks, from_source = d->parts[i].source_shown;
         int64_t rows = encoder ? d->inputs : d->outputs, columns = from_source ? d->inputs : d->outputs;
         for (int h = 0; values && h < d->heads; h++)
             d->maps[i * d->heads + h] = (heed_heatmap){d->map_titles[h], values + h * rows * columns, rows, columns,
@@ -262,7 +258,8 @@ int verb_attend(int argc, char **argv)
     if (status < 0) {
         char text[400];
         list_parts(d);
-        if (!read_input(d, word[1], target, &e) && !run_model(d, &e) && !title(d, word[1], text, sizeof text, &e)) {
+        if (!d->count) heed_fail(&e, HEED_INVALID, "%s: this model has no attention", word[0]);
+        else if (!read_input(d, word[1], target, &e) && !run_model(d, &e) && !title(d, word[1], text, sizeof text, &e)) {
             if (page) save_page(d, &e);
             else save_files(d, &e);
         }

@@ -15,7 +15,8 @@ typedef struct job {
     heed_vocab *src_vocab, *tgt_vocab;  /* the same object when joint */
     int64_t src_symbols, tgt_symbols;   /* sizes of the vocabularies */
     heed_params *params;
-    heed_transformer *model;
+    heed_model model;
+    void *modules;                      /* what model.self points to */
     heed_optimizer *optimizer;          /* NULL in a job that is not trained */
     /* progress, all of it in the checkpoint */
     int64_t step;                       /* steps done */
@@ -28,8 +29,10 @@ typedef struct job {
 /* Makes parameters (and the optimizer, for training) for the settings and vocabularies (or their sizes) already in `j`. */
 heed_code job_build(job *j, bool training, heed_error *e);
 void job_free(job *j);
-/* The weights that job_build would make. */
-heed_code job_weights(const job *j, int64_t *count, heed_error *e);
+
+/* What the settings make (model.c): the model of j->params, and the weights that it would have. */
+heed_code model_make(job *j, heed_error *e);
+heed_code model_weights(job *j, int64_t *count, heed_error *e);
 
 /* Records the loss of a batch: the sum over its target symbols. `logits` may be NULL. */
 heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits);

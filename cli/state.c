@@ -59,7 +59,7 @@ heed_code job_save(job *j, const char *file, heed_error *e)
     }
     put_side(c, &t, "target", j->tgt_units, j->tgt_vocab, e);
     put_params(c, j, e);
-    heed_checkpoint_set_text(c, "model", "transformer", e);
+    heed_checkpoint_set_text(c, "model", j->model.kind->name, e);
     heed_checkpoint_set_text(c, "task", j->kind == JOB_TEXT ? "text" : j->dictionary ? "dictionary" : "pairs", e);
     heed_checkpoint_set_int(c, "step", j->step, e);
     heed_checkpoint_set_int(c, "best_step", j->best_step, e);
@@ -130,14 +130,14 @@ static heed_code load_params(job *j, const heed_checkpoint *c, const char *file,
 }
 
 /* The settings of a file that lies must not make a model that is larger than the file. */
-static heed_code check_size(const job *j, const heed_checkpoint *c, const char *file, heed_error *e)
+static heed_code check_size(job *j, const heed_checkpoint *c, const char *file, heed_error *e)
 {
     int64_t held = 0, wanted;
     const heed_checkpoint_array *a;
     for (size_t i = 0; (a = heed_checkpoint_array_at(c, i)); i++) held += !strncmp(a->name, "params/", 7) ? a->count : 0;
     if (j->step < 0 || j->best_step < 0 || j->best_step > j->step || j->bad_count < 0)
         return heed_fail(e, HEED_FORMAT, "%s: its steps cannot be: not a checkpoint of heed train", file);
-    if (job_weights(j, &wanted, e) || wanted == held) return e->code;
+    if (model_weights(j, &wanted, e) || wanted == held) return e->code;
     return heed_fail(e, HEED_FORMAT, "%s: holds %lld weights, but its settings make %lld", file, (long long)held,
                      (long long)wanted);
 }

@@ -1,7 +1,7 @@
-/* A Transformer that writes: one position at a time, with the keys and values of earlier positions kept, so that a step costs one
- * position however many came before (but for attention to them).
+/* A model that writes: one position at a time, with all that earlier positions left behind kept, so that a step costs one position
+ * however many came before (but for attention to them).
  *
- *     heed_decoder *d = heed_decoder_new(g, model);
+ *     heed_decoder *d = heed_decoder_new(g, heed_transformer_model(model));
  *     heed_decoder_start(d, sentences, width, steps, src, lengths, &e);
  *     for (;;) {
  *         heed_tensor *logits = heed_decoder_step(d, ids);           recorded after a reset of the graph
@@ -9,18 +9,18 @@
  *         ... choose ids; when rows changed places: heed_decoder_select(d, count, from, &e);
  *     }
  *
- * There are `width` rows a sentence (the beams), R = sentences * width in all. Rows of one sentence share the encoder's keys and
- * values. Steps of one R share one plan; the store of keys and values grows by doubling, so a step allocates nothing otherwise.
+ * There are `width` rows a sentence (the beams), R = sentences * width in all. Rows of one sentence share what the encoder made of
+ * it. Steps of one R share one plan, and a step allocates next to nothing.
  */
 #ifndef HEED_DECODER_H
 #define HEED_DECODER_H
 
-#include "transformer.h"
+#include "model.h"
 
 typedef struct heed_decoder heed_decoder;
 
 /* Works in `g`, which it resets and takes out of training. Graph and model are the caller's and outlive it. NULL: refused. */
-heed_decoder *heed_decoder_new(heed_graph *g, const heed_transformer *m);
+heed_decoder *heed_decoder_new(heed_graph *g, heed_model m);
 void heed_decoder_free(heed_decoder *d);
 
 /* Runs the encoder on src [sentences, steps] with lengths [sentences], each at least 1, and begins at position 0. For a language
@@ -41,10 +41,5 @@ int64_t heed_decoder_position(const heed_decoder *d); /* how many positions were
 int64_t heed_decoder_limit(const heed_decoder *d);    /* positions the model has; INT64_MAX: any number */
 int64_t heed_decoder_symbols(const heed_decoder *d);  /* V */
 heed_graph *heed_decoder_graph(const heed_decoder *d);
-
-/* Without a cache: the log-probability of each sentence's target, [B]. tgt_in and tgt_out int32 [B, T] as in training; positions
- * whose tgt_out is `ignore` do not count. src and lengths NULL for a language model. */
-heed_tensor *heed_transformer_score(heed_graph *g, const heed_transformer *m, heed_tensor *src, heed_tensor *lengths,
-                                    heed_tensor *tgt_in, heed_tensor *tgt_out, int32_t ignore);
 
 #endif

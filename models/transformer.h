@@ -8,6 +8,7 @@
 #define HEED_TRANSFORMER_H
 
 #include "attention.h"
+#include "model.h"
 
 /* --- layers --------------------------------------------------------------------------------------------------------------------- */
 
@@ -83,5 +84,7 @@ heed_tensor *heed_transformer_encode(heed_graph *g, const heed_transformer *m, h
 heed_tensor *heed_transformer_decode(heed_graph *g, const heed_transformer *m, heed_tensor *tgt, heed_tensor *memory, heed_tensor *lengths);
 /* states [..., d]: logits [..., tgt_vocab] */
 heed_tensor *heed_transformer_logits(heed_graph *g, const heed_transformer *m, heed_tensor *states);
+/* With a decoder, as a model to train and to write with. */
+heed_model heed_transformer_model(const heed_transformer *m);
 
 #endif

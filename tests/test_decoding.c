@@ -1,6 +1,7 @@
 /* Decoding with kept keys and values, searches and draws, against the plain model. */
 #include "check.h"
 #include "models/decoding.h"
+#include "models/transformer.h"
 #include "refusals.h"
 
 #include <math.h>
@@ -41,7 +42,7 @@ static bool world_of(world *w, const heed_transformer_config *c, heed_dtype dtyp
             else ((float *)heed_param_data(p))[k] *= (float)gain;
         }
     }
-    w->d = heed_decoder_new(w->g, w->m);
+    w->d = heed_decoder_new(w->g, heed_transformer_model(w->m));
     return w->d != NULL;
 }
 
@@ -225,10 +226,8 @@ static double score_of(world *w, int sentence, const int32_t *ids, int64_t lengt
     heed_graph_reset(g);
     int64_t one = 1, shape[] = {1, length + 1};
     heed_tensor *src = heed_input(g, HEED_I32, 2, (int64_t[]){1, 5}, source + 5 * sentence);
-    heed_tensor *score =
-        heed_transformer_score(g, w->m, src, heed_input(g, HEED_I32, 1, &one, lengths + sentence),
-                               heed_input(g, HEED_I32, 2, shape, in), heed_input(g, HEED_I32, 2, shape, out), PAD);
-    return heed_item(g, score);
+    heed_teaching t = {.src = src, .lengths = heed_input(g, HEED_I32, 1, &one, lengths + sentence), .tgt = heed_input(g, HEED_I32, 2, shape, in)};
+    return heed_item(g, heed_model_score(g, heed_transformer_model(w->m), &t, heed_input(g, HEED_I32, 2, shape, out), PAD));
 }
 
 static void scores_are_log_probabilities_over_the_length_term(void)

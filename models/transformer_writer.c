@@ -1,0 +1,352 @@
+/* The Transformer as a model (model.h): teaching, and writing with the keys and values of earlier positions kept. */
+#include "models/transformer.h"
+
+#include "autograd/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FIRST_CAPACITY = 32, TASK_FLOATS = 1 << 14 };
+
+/* --- an op of our own: keep the new position's keys and values -----------------------------------------------------------------
+ *
+ * cache_store   K[r, :, t, :] = k[r, :, 0, :]    V[r, :, t, :] = v[r, :, 0, :]    y[r] = t + 1
+ *
+ * It writes into the caller's memory behind the leaves K and V, the one thing in a graph that does. Attention takes y as lengths,
+ * so it comes after, and running the node again writes the same. */
+typedef struct store_attr { int64_t position; } store_attr;
+
+static bool store_shape(heed_shaping *s)
+{
+    heed_tensor *const *x = s->x;
+    for (int i = 0; i < 2; i++) {
+        bool fits = heed_rank(x[i]) == 4 && heed_rank(x[i + 2]) == 4 && heed_dim(x[i + 2], 2) == 1 &&
+                    heed_dtype_of(x[i]) == heed_dtype_of(x[i + 2]);
+        for (int axis = 0; axis < 4; axis++) fits = fits && (axis == 2 || heed_dim(x[i], axis) == heed_dim(x[i + 2], axis));
+        if (!fits) return heed_reject(s, "takes [R,h,C,d] and one new position [R,h,1,d]");
+    }
+    s->dtype = HEED_I32;
+    s->rank = 1;
+    s->shape[0] = heed_dim(x[0], 0);
+    return true;
+}
+
+/* Rows that one task copies. */
+static int64_t store_rows(const heed_call *c)
+{
+    int64_t row = c->x[2].shape[1] * (c->x[2].shape[3] + c->x[3].shape[3]);
+    return row < TASK_FLOATS ? TASK_FLOATS / row : 1;
+}
+
+static int64_t store_tasks(const heed_call *c, int phase)
+{
+    (void)phase;
+    return (c->y.shape[0] + store_rows(c) - 1) / store_rows(c);
+}
+
+static void store_run(const heed_call *c, int phase, int64_t task, void *scratch)
+{
+    (void)phase;
+    (void)scratch;
+    int64_t position = ((const store_attr *)c->attr)->position, from = task * store_rows(c), end = from + store_rows(c);
+    if (end > c->y.shape[0]) end = c->y.shape[0];
+    for (int i = 0; i < 2; i++) {
+        const heed_array *cache = &c->x[i], *new = &c->x[i + 2];
+        int64_t heads = cache->shape[1], capacity = cache->shape[2];
+        size_t bytes = (size_t)cache->shape[3] * heed_dtype_size(cache->dtype);
+        for (int64_t k = from * heads; k < end * heads; k++)
+            memcpy((char *)cache->p + (size_t)(k * capacity + position) * bytes, (const char *)new->p + (size_t)k * bytes, bytes);
+    }
+    for (int64_t r = from; r < end; r++) ((int32_t *)c->y.p)[r] = (int32_t)(position + 1);
+}
+
+static const heed_op op_cache_store = {
+    .name = "cache_store", .kind = HEED_KERNEL, .operands = 4, .flags = HEED_NO_GRADIENT,
+    .attr_size = sizeof(store_attr), .shape = store_shape, .tasks = store_tasks, .run = store_run};
+
+/* --- teaching --------------------------------------------------------------------------------------------------------------- */
+
+static heed_tensor *logits(heed_graph *g, const void *self, const heed_teaching *t, heed_tensor **final)
+{
+    const heed_transformer *m = self;
+    (void)final;
+    heed_tensor *memory = t->src ? heed_transformer_encode(g, m, t->src, t->lengths) : NULL;
+    return heed_transformer_logits(g, m, heed_transformer_decode(g, m, t->tgt, memory, t->lengths));
+}
+
+static int64_t symbols(const void *self) { return ((const heed_transformer *)self)->config.tgt_vocab; }
+static heed_dtype dtype(const void *self) { return heed_param_dtype(((const heed_transformer *)self)->tgt.table); }
+static bool reads(const void *self) { return ((const heed_transformer *)self)->config.enc_layers > 0; }
+
+static int64_t positions(const void *self)
+{
+    const heed_transformer_config *c = &((const heed_transformer *)self)->config;
+    return c->positions == HEED_POSITIONS_LEARNED ? c->max_len : INT64_MAX;
+}
+
+/* The encoder's layers, the decoder's attention to itself, and that to the source. */
+static bool attention(const void *self, int i, heed_attention_place *place)
+{
+    const heed_transformer_config *c = &((const heed_transformer *)self)->config;
+    bool encoder = i < c->enc_layers, cross = i >= c->enc_layers + c->dec_layers;
+    int layer = encoder ? i : (i - c->enc_layers) % (c->dec_layers + !c->dec_layers);
+    if (i < 0 || i >= c->enc_layers + c->dec_layers * (c->enc_layers ? 2 : 1)) return false;
+    *place = (heed_attention_place){.heads = c->layer.heads, .layer = layer, .layers = encoder ? c->enc_layers : c->dec_layers,
+                                    .source_looks = encoder, .source_shown = encoder || cross};
+    snprintf(place->name, sizeof place->name, "%s.%d.%s", encoder ? "enc" : "dec", layer, cross ? "cross" : "self");
+    return true;
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------------------- */
+
+typedef struct layer_cache {
+    char *k, *v;             /* [R, h, capacity, dk], [R, h, capacity, dv] */
+    char *cross_k, *cross_v; /* [sentences, h, steps, dk], [sentences, h, steps, dv] */
+} layer_cache;
+
+typedef struct writer {
+    const heed_transformer *m;
+    heed_dtype dtype;
+    int64_t capacity; /* positions there is room for */
+    char *spare;      /* one array more; rows change places by way of it */
+    layer_cache layer[];
+} writer;
+
+static void *writer_new(const void *self)
+{
+    const heed_transformer *m = self;
+    writer *w = heed_calloc(1, sizeof *w + (size_t)m->config.dec_layers * sizeof *w->layer);
+    if (!w) return NULL;
+    w->m = m;
+    w->dtype = dtype(m);
+    return w;
+}
+
+static void forget(writer *w)
+{
+    for (int i = 0; i < w->m->config.dec_layers; i++) {
+        layer_cache *c = &w->layer[i];
+        heed_free(c->k);
+        heed_free(c->v);
+        heed_free(c->cross_k);
+        heed_free(c->cross_v);
+        *c = (layer_cache){NULL, NULL, NULL, NULL};
+    }
+    heed_free(w->spare);
+    w->spare = NULL;
+    w->capacity = 0;
+}
+
+static void writer_free(void *self)
+{
+    forget(self);
+    heed_free(self);
+}
+
+/* Bytes of `rows` rows of h heads, each of `length` positions of `width` numbers; 0 when that is too much. */
+static size_t plane(const writer *w, int64_t rows, int64_t length, int64_t width)
+{
+    size_t bytes = heed_dtype_size(w->dtype);
+    bool fits = heed_size_mul(bytes, (size_t)rows, &bytes) && heed_size_mul(bytes, (size_t)w->m->config.layer.heads, &bytes) &&
+                heed_size_mul(bytes, (size_t)length, &bytes) && heed_size_mul(bytes, (size_t)width, &bytes);
+    return fits ? bytes : 0;
+}
+
+static int64_t widest(const writer *w)
+{
+    const heed_layer_config *l = &w->m->config.layer;
+    return l->dk > l->dv ? l->dk : l->dv;
+}
+
+/* --- the source ------------------------------------------------------------------------------------------------------------- */
+
+static heed_code graph_failed(const heed_graph *g, heed_error *e)
+{
+    const heed_error *failed = heed_graph_error(g);
+    return failed->code ? heed_fail(e, failed->code, "%s", failed->message) : e->code;
+}
+
+static char *copied(const writer *w, heed_graph *g, heed_tensor *t, heed_error *e)
+{
+    const void *from = heed_data(g, t);
+    size_t bytes = (size_t)heed_size(t) * heed_dtype_size(w->dtype);
+    char *to = from ? heed_alloc(bytes) : NULL;
+    if (to) memcpy(to, from, bytes);
+    else if (!graph_failed(g, e)) heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the source's keys and values");
+    return to;
+}
+
+static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_error *e)
+{
+    writer *w = self;
+    heed_graph *g = r->g;
+    int layers = w->m->config.dec_layers;
+    forget(w);
+    if (!r->steps) return HEED_OK;
+    heed_tensor *length = heed_input(g, HEED_I32, 1, &r->sentences, r->lengths);
+    heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){r->sentences, r->steps}, src);
+    heed_tensor *memory = heed_transformer_encode(g, w->m, ids, length);
+    heed_tensor *wanted[2 * HEED_MAX_LAYERS];
+    for (int i = 0; i < layers; i++) {
+        heed_scope(g, "dec.%d", i);
+        heed_tensor *k, *v;
+        heed_multihead_keys(g, &w->m->dec[i].cross, memory, &k, &v);
+        wanted[2 * i] = heed_contiguous(g, k);
+        wanted[2 * i + 1] = heed_contiguous(g, v);
+        heed_scope_end(g);
+    }
+    heed_run(g, 2 * layers, wanted);
+    for (int i = 0; i < layers && !e->code; i++) {
+        w->layer[i].cross_k = copied(w, g, wanted[2 * i], e);
+        w->layer[i].cross_v = e->code ? NULL : copied(w, g, wanted[2 * i + 1], e);
+    }
+    return graph_failed(g, e);
+}
+
+/* --- room for positions ----------------------------------------------------------------------------------------------------- */
+
+/* `array` with `capacity` positions: new ones are zeros, because 0 times a masked value has to be 0. All have the size of the
+ * widest, so that any of them can change names with the spare one. */
+static bool grow(const writer *w, const heed_rows *r, char **array, int64_t capacity, int64_t width)
+{
+    int64_t rows = r->sentences * r->width;
+    size_t bytes = plane(w, rows, capacity, widest(w)), item = (size_t)width * heed_dtype_size(w->dtype);
+    char *new = bytes ? heed_calloc(1, bytes) : NULL;
+    if (!new) return false;
+    for (int64_t k = 0; *array && k < rows * w->m->config.layer.heads; k++)
+        memcpy(new + (size_t)(k * capacity) * item, *array + (size_t)(k * w->capacity) * item, (size_t)r->position * item);
+    heed_free(*array);
+    *array = new;
+    return true;
+}
+
+/* Room for one more position. */
+static bool reserve(writer *w, const heed_rows *r)
+{
+    if (r->position < w->capacity) return true;
+    const heed_layer_config *l = &w->m->config.layer;
+    int64_t capacity = w->capacity ? 2 * w->capacity : FIRST_CAPACITY;
+    heed_free(w->spare);
+    w->spare = NULL;
+    for (int i = 0; i < w->m->config.dec_layers; i++)
+        if (!grow(w, r, &w->layer[i].k, capacity, l->dk) || !grow(w, r, &w->layer[i].v, capacity, l->dv)) return false;
+    w->capacity = capacity;
+    return true;
+}
+
+/* --- a step ----------------------------------------------------------------------------------------------------------------- */
+
+/* x [R, 1, d]: attention to all positions so far, this one included */
+static heed_tensor *attend_to_past(const writer *w, const heed_rows *r, int i, heed_tensor *x)
+{
+    const heed_multihead *self = &w->m->dec[i].self;
+    int64_t rows = r->sentences * r->width;
+    heed_tensor *k, *v;
+    heed_multihead_keys(r->g, self, x, &k, &v);
+    heed_tensor *keys = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dk}, w->layer[i].k);
+    heed_tensor *values = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dv}, w->layer[i].v);
+    heed_tensor *store[] = {keys, values, k, v};
+    heed_tensor *lengths = heed_apply(r->g, &op_cache_store, 4, store, &(store_attr){r->position});
+    return heed_multihead_attend(r->g, self, x, keys, values, (heed_mask){.lengths = lengths});
+}
+
+/* x [R, 1, d]: attention to the source. The rows of a sentence are its queries, so that they share its keys. */
+static heed_tensor *attend_to_source(const writer *w, const heed_rows *r, int i, heed_tensor *x)
+{
+    const heed_multihead *cross = &w->m->dec[i].cross;
+    int64_t rows = r->sentences * r->width, width = heed_dim(x, 2);
+    int64_t key_shape[] = {r->sentences, cross->heads, r->steps, cross->dk};
+    int64_t value_shape[] = {r->sentences, cross->heads, r->steps, cross->dv};
+    heed_tensor *keys = heed_input(r->g, w->dtype, 4, key_shape, w->layer[i].cross_k);
+    heed_tensor *values = heed_input(r->g, w->dtype, 4, value_shape, w->layer[i].cross_v);
+    heed_tensor *lengths = heed_input(r->g, HEED_I32, 1, &r->sentences, r->lengths);
+    x = heed_reshape(r->g, x, 3, (int64_t[]){r->sentences, r->width, width});
+    x = heed_multihead_attend(r->g, cross, x, keys, values, (heed_mask){.lengths = lengths});
+    return heed_reshape(r->g, x, 3, (int64_t[]){rows, 1, width});
+}
+
+/* heed_decoder_layer_apply, for one position */
+static heed_tensor *layer_step(const writer *w, const heed_rows *r, int i, heed_tensor *x)
+{
+    heed_graph *g = r->g;
+    const heed_decoder_layer *m = &w->m->dec[i];
+    heed_tensor *in = m->pre_norm ? heed_norm_apply(g, &m->norm1, x) : x;
+    x = heed_add(g, x, attend_to_past(w, r, i, in));
+    x = m->pre_norm ? x : heed_norm_apply(g, &m->norm1, x);
+    if (m->has_cross) {
+        in = m->pre_norm ? heed_norm_apply(g, &m->norm2, x) : x;
+        x = heed_add(g, x, attend_to_source(w, r, i, in));
+        x = m->pre_norm ? x : heed_norm_apply(g, &m->norm2, x);
+    }
+    in = m->pre_norm ? heed_norm_apply(g, &m->norm3, x) : x;
+    x = heed_add(g, x, heed_ffn_apply(g, &m->ffn, in));
+    return m->pre_norm ? x : heed_norm_apply(g, &m->norm3, x);
+}
+
+static heed_tensor *step(void *self, const heed_rows *r, const int32_t *ids)
+{
+    writer *w = self;
+    heed_graph *g = r->g;
+    const heed_transformer_config *c = &w->m->config;
+    int64_t rows = r->sentences * r->width;
+    if (!reserve(w, r))
+        return heed_graph_fail(g, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
+    heed_tensor *x = heed_embed_apply(g, &w->m->tgt, heed_input(g, HEED_I32, 2, (int64_t[]){rows, 1}, ids));
+    x = heed_positions_apply(g, &w->m->dec_positions, heed_scale(g, x, sqrt((double)c->layer.d)), r->position);
+    for (int i = 0; i < c->dec_layers; i++) {
+        heed_scope(g, "dec.%d", i);
+        x = layer_step(w, r, i, x);
+        heed_scope_end(g);
+    }
+    if (c->layer.pre_norm) x = heed_norm_apply(g, &w->m->dec_norm, x);
+    return heed_transformer_logits(g, w->m, heed_reshape(g, x, 2, (int64_t[]){rows, c->layer.d}));
+}
+
+/* --- rows change places ----------------------------------------------------------------------------------------------------- */
+
+/* What is filled of `rows` blocks of an array goes to the spare one in the new order; then the two change names. */
+static void gather_past(writer *w, const heed_rows *old, char **array, int64_t rows, const int32_t *from, int64_t width)
+{
+    int64_t heads = w->m->config.layer.heads;
+    size_t item = (size_t)width * heed_dtype_size(w->dtype), head = (size_t)w->capacity * item;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t h = 0; h < heads; h++)
+            memcpy(w->spare + (size_t)(r * heads + h) * head, *array + (size_t)(from[r] * heads + h) * head,
+                   (size_t)old->position * item);
+    char *freed = *array;
+    *array = w->spare;
+    w->spare = freed;
+}
+
+static heed_code select_rows(void *self, const heed_rows *r, int64_t sentences, const int32_t *from, heed_error *e)
+{
+    writer *w = self;
+    const heed_layer_config *l = &w->m->config.layer;
+    int64_t rows = sentences * r->width, old_rows = r->sentences * r->width;
+    if (r->position) {
+        if (!w->spare) w->spare = heed_calloc(1, plane(w, old_rows, w->capacity, widest(w)));
+        if (!w->spare)
+            return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
+        for (int i = 0; i < w->m->config.dec_layers; i++) {
+            gather_past(w, r, &w->layer[i].k, rows, from, l->dk);
+            gather_past(w, r, &w->layer[i].v, rows, from, l->dv);
+        }
+    }
+    for (int64_t s = 0; r->steps && s < sentences; s++) { /* to the front, so nothing is overwritten too early */
+        int64_t old = from[s * r->width] / r->width;
+        size_t k = plane(w, 1, r->steps, l->dk), v = plane(w, 1, r->steps, l->dv);
+        for (int i = 0; i < w->m->config.dec_layers && s != old; i++) {
+            memcpy(w->layer[i].cross_k + (size_t)s * k, w->layer[i].cross_k + (size_t)old * k, k);
+            memcpy(w->layer[i].cross_v + (size_t)s * v, w->layer[i].cross_v + (size_t)old * v, v);
+        }
+    }
+    return HEED_OK;
+}
+
+heed_model heed_transformer_model(const heed_transformer *m)
+{
+    static const heed_model_kind kind = {
+        .name = "transformer", .logits = logits, .symbols = symbols, .dtype = dtype, .reads = reads, .positions = positions,
+        .attention = attention, .writer = writer_new, .free = writer_free, .begin = begin, .step = step, .select = select_rows};
+    return (heed_model){&kind, m};
+}
