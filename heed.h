@@ -4,7 +4,7 @@
  *     ops/        what can be computed
  *     models/     layers, recurrent networks, attention, Transformer, classification, decoding
  *     optim/      optimizers, schedules, averaging
- *     io/         checkpoints, text, vocabularies, batches, metrics, run log, figures
+ *     io/         checkpoints, text, vocabularies, batches, metrics, run log, figures, tables, pages
  */
 #ifndef HEED_H
 #define HEED_H
@@ -33,6 +33,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
+#include "io/atomic.h"
 #include "io/batches.h"
 #include "io/brackets.h"
 #include "io/checkpoint.h"
@@ -45,8 +46,10 @@
 #include "io/metrics.h"
 #include "io/number_names.h"
 #include "io/options.h"
+#include "io/page.h"
 #include "io/progress.h"
 #include "io/runlog.h"
+#include "io/table.h"
 #include "io/text.h"
 #include "io/treebank.h"
 #include "io/units.h"

@@ -12,6 +12,7 @@ int verb_eval(int argc, char **argv);
 int verb_attend(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
 int verb_explain(int argc, char **argv);
+int verb_experiment(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_numbers(int argc, char **argv);
 

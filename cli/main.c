@@ -10,6 +10,7 @@ static const struct verb { const char *name; int (*run)(int argc, char **argv); 
     {"attend", verb_attend, "pictures of the attention of every layer and head"},
     {"inspect", verb_inspect, "what a checkpoint holds"},
     {"explain", verb_explain, "parameters, memory and FLOPs of a model before it runs"},
+    {"experiment", verb_experiment, "sequence models shown at work: tables, pictures, and what to see in them"},
     {"bench", verb_bench, "time training steps and parts of them"},
     {"numbers", verb_numbers, "numbers and their English names, as a dictionary to learn from"},
 };
@@ -18,7 +19,7 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 static void help(void)
 {
     printf("usage: heed VERB ...\n\n");
-    for (int i = 0; i < VERBS; i++) printf("  %-9s %s\n", verbs[i].name, verbs[i].help);
+    for (int i = 0; i < VERBS; i++) printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
     printf("\nheed VERB --help tells the options; heed --version what this build has.\n");
 }
 

@@ -1,5 +1,6 @@
 # cmake -DSOURCE=... -DHEED=... -P documents.cmake: what README and docs/ show is so. Every ```c block stands word for word in a
-# compiled source, every relative link leads to a file, and docs/command.md lists the settings as `heed train --keys` does.
+# compiled source, every relative link leads to a file, docs/command.md lists the settings as `heed train
+# --keys` does, and docs/experiments.md has a section for every experiment and names its options.
 cmake_minimum_required(VERSION 3.22)
 function(complain)
   string(JOIN "" text ${ARGN})
@@ -50,3 +51,23 @@ string(FIND "${page}" "\n```text\n${settings}```" at)
 if(at LESS 0)
   complain("docs/command.md: its list of settings is not that of heed train --keys, which is:\n${settings}")
 endif()
+
+execute_process(COMMAND ${HEED} experiment --list OUTPUT_VARIABLE list COMMAND_ERROR_IS_FATAL ANY)
+file(READ ${SOURCE}/docs/experiments.md page)
+string(REGEX MATCHALL "[^\n]+" lines "${list}")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE " .*" "" name "${line}")
+  string(FIND "${page}" "\n## ${name}\n" at)
+  if(at LESS 0)
+    complain("docs/experiments.md has no section \"## ${name}\"")
+  endif()
+  execute_process(COMMAND ${HEED} experiment ${name} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "\n  --[a-z-]+" options "${help}")
+  foreach(option IN LISTS options)
+    string(REPLACE "\n  " "" option "${option}")
+    string(FIND "${page}" "`${option}" own)
+    if(own LESS 0)
+      complain("docs/experiments.md does not tell of ${option}, an option of ${name}")
+    endif()
+  endforeach()
+endforeach()

@@ -1,0 +1,85 @@
+/* heed experiment: a stopped one goes on to the same results, wrong use is told, nothing is lost. What experiments claim: claims/. */
+#include "command.h"
+#include "csv.h"
+
+static const char all_said[] = "of the work done"; /* after each piece */
+
+static void begin(void)
+{
+    command_begin();
+    CU_ASSERT_EQUAL(command("experiment positions --quick --out positions"), 0);
+    CU_ASSERT(strstr(command_said, all_said) != NULL);
+}
+
+/* --- stopping and going on -------------------------------------------------------------------------------------------------- */
+
+static void goes_on(void)
+{
+    unlink("err.txt");
+    *command_said = 0;
+    pid_t child = command_start("", "experiment positions --quick --out stopped");
+    for (int i = 0; i < 600 && !strstr(command_said, all_said); i++) {
+        command_sleep(0.05);
+        command_listen();
+    }
+    CU_ASSERT(child > 0 && !kill(child, SIGTERM));
+    int status = command_end(child, NULL);
+    CU_ASSERT(command_ends(status, 128 + SIGTERM, "what was finished of positions is saved in stopped"));
+    CU_ASSERT_EQUAL(command("experiment positions --quick --out stopped --threads 1"), 0);
+    CU_ASSERT(!strstr(command_said, "\nsinusoidal:")); /* it was finished before */
+    CU_ASSERT(strstr(command_said, "none") != NULL);
+    const char *columns[] = {"least_distance", "spread", "map_error", "largest", "change", "accuracy_L", "accuracy_3L"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        CU_ASSERT_EQUAL(csv_cell("stopped/criteria.csv", "learned", columns[i]), csv_cell("positions/criteria.csv", "learned", columns[i]));
+    CU_ASSERT_EQUAL(command("experiment positions --quick --out stopped"), 0); /* nothing to do: the same results once more */
+    CU_ASSERT(!*command_said);
+}
+
+/* --- wrong use -------------------------------------------------------------------------------------------------------------- */
+
+static void refusals(void)
+{
+    static const struct { int status; const char *words, *says; } list[] = {
+        {2, "", "name an experiment before its options, or all; --list names them"},
+        {2, "postions", "unknown experiment 'postions'; did you mean 'positions'?"},
+        {2, "zzz", "unknown experiment 'zzz'; --list names them"},
+        {2, "positions --quik", "unknown option '--quik'; did you mean '--quick'?"},
+        {2, "positions positions", "one word too many"},
+        {2, "positions --seed x", "--seed takes a whole number"},
+        {2, "positions --minutes 0", "--minutes takes a number from 0.01"},
+        {1, "positions --quick --out positions --seed 7", "positions was begun with seed = 1, which cannot become 7"},
+        {1, "positions --out positions", "positions was begun with quick = yes, which cannot become no"},
+        {1, "positions --quick --out foreign", "the folder foreign holds other files and no experiment"},
+        {1, "positions --quick --out other", "the folder other holds the experiment lookup; give --out another one"},
+        {1, "positions --quick --out foreign/file", "cannot create the folder foreign/file"},
+        {1, "positions --quick --out ''", "the name of a run's folder is empty"},
+    };
+    CU_ASSERT(!mkdir("foreign", 0777) && !mkdir("other", 0777));
+    command_write("foreign/file", "mine\n");
+    command_write("other/experiment.conf", "experiment = lookup\nversion = 0\n");
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        CU_ASSERT(command_ends(command("experiment %s", list[i].words), list[i].status, list[i].says));
+    size_t n = 0;
+    unsigned char *kept = scratch_load("foreign/file", &n);
+    CU_ASSERT(kept && n == 5 && !memcmp(kept, "mine\n", 5));
+    free(kept);
+}
+
+static void spoilt_pieces(void)
+{
+    CU_ASSERT(system("cp -r positions spoilt && for f in spoilt/pieces/none-*; do echo x > $f; done") == 0);
+    CU_ASSERT(command_ends(command("experiment positions --quick --out spoilt"), 1, "spoilt/pieces/none-"));
+}
+
+static void no_space(void)
+{
+    CU_ASSERT(system("cp -r positions full && rm full/*.svg full/*.csv full/index.html") == 0);
+    int status = command_end(command_start("ulimit -f 4; exec", "experiment positions --quick --out full"), NULL);
+    CU_ASSERT(command_ends(status, 1, "File too large"));
+    CU_ASSERT_EQUAL(command("experiment positions --quick --out full"), 0);
+    CU_ASSERT(scratch_same("full/criteria.csv", "positions/criteria.csv"));
+    CU_ASSERT(scratch_same("full/index.html", "positions/index.html"));
+}
+
+CHECK_MAIN("heed experiment", {"a folder with results", begin}, {"a stopped one goes on to the same results", goes_on},
+           {"wrong use and other folders", refusals}, {"pieces that are spoilt", spoilt_pieces}, {"a full disk", no_space})
