@@ -35,6 +35,9 @@ typedef struct heed_plot {
 
 char *heed_figure_curves(const char *title, const char *x_name, const heed_plot *plots, size_t count, heed_error *e);
 
+/* The same over a logarithmic x axis; points whose x is not above 0 leave a gap. */
+char *heed_figure_curves_log(const char *title, const char *x_name, const heed_plot *plots, size_t count, heed_error *e);
+
 /* Heat maps: a row is one query, a column one key. The colours run from 0 to the largest weight of the picture (rounded up); a
  * NaN is left grey. In a browser the strongest columns of a row are told when the pointer rests on it. */
 
@@ -53,6 +56,19 @@ char *heed_figure_heatmaps(const char *title, const char *rows, const char *colu
  * place empty. The maps' titles are shown when the pointer rests on them. */
 char *heed_figure_overview(const char *title, const heed_heatmap *maps, const char *const *layer_names, size_t layers,
                            size_t heads, heed_error *e);
+
+/* Arcs, as in figures 3 to 5 of "Attention Is All You Need": the tokens of the rows above those of the columns, and a line between two
+ * of them as strong as the weight, in a colour for each map. Weights below 0.02 are left out. */
+
+typedef struct heed_arcs {
+    const char *title;
+    const heed_heatmap *maps; /* drawn over each other: of the same size; labels are those of the first */
+    size_t count;
+    int64_t row;              /* lines of this row only; -1: of all */
+} heed_arcs;
+
+/* A panel below the other for each. */
+char *heed_figure_arcs(const char *title, const char *rows, const char *columns, const heed_arcs *panels, size_t count, heed_error *e);
 
 /* Files. */
 

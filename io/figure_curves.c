@@ -8,10 +8,6 @@
 enum { WIDTH = 820, LEFT = 66, RIGHT = 22, PLOT = 190, ABOVE = 34, BELOW = 26, HEAD = 52, FOOT = 34 };
 enum { SPAN = WIDTH - LEFT - RIGHT };
 
-/* Okabe and Ito 2008: told apart by the colour blind, visible on light and dark. */
-static const char *const colours[] = {"0072b2", "d55e00", "009e73", "cc79a7", "e69f00", "56b4e9", "7f7f7f"};
-enum { COLOURS = sizeof colours / sizeof *colours };
-
 typedef struct { double low, high; bool logarithmic; } axis;
 
 /* Where on the axis, 0..1; NaN: nowhere. */
@@ -169,7 +165,7 @@ static void put_legend(heed_buffer *b, const heed_plot *p, double top)
     for (size_t i = p->count; p->count > 1 && i-- > 0;) {
         double width = fmin(heed_svg_text_width(p->curves[i].name, 12), 160);
         heed_svg_put_text(b, at - width, top - 10, (heed_svg_text){.size = 12, .widest = 160}, p->curves[i].name);
-        heed_buffer_format(b, "<path stroke=\"#%s\" stroke-width=\"3\" d=\"", colours[i % COLOURS]);
+        heed_buffer_format(b, "<path stroke=\"#%s\" stroke-width=\"3\" d=\"", heed_svg_colour(i));
         heed_svg_point(b, "M", at - width - 24, top - 14);
         heed_buffer_put(b, "h18\"/>\n");
         at -= width + 40;
@@ -177,13 +173,13 @@ static void put_legend(heed_buffer *b, const heed_plot *p, double top)
     heed_svg_put_text(b, LEFT, top - 10, (heed_svg_text){.size = 13, .bold = true, .widest = at - LEFT}, p->title);
 }
 
-char *heed_figure_curves(const char *title, const char *x_name, const heed_plot *plots, size_t count, heed_error *e)
+static char *draw(const char *title, const char *x_name, bool log_x, const heed_plot *plots, size_t count, heed_error *e)
 {
     if (!count) {
         heed_fail(e, HEED_INVALID, "a picture of curves needs at least one plot");
         return NULL;
     }
-    axis x = {NAN, NAN, false};
+    axis x = {NAN, NAN, log_x};
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < plots[i].count; k++) include(&x, plots[i].curves[k].x, plots[i].curves[k].count);
     bool some = settle(&x, 0);
@@ -198,7 +194,7 @@ char *heed_figure_curves(const char *title, const char *x_name, const heed_plot 
         put_legend(&b, p, top);
         if (some && settle(&y, 0.05)) {
             put_axes(&b, &x, &y, top, i + 1 == count, x_name);
-            for (size_t k = 0; k < p->count; k++) put_curve(&b, &p->curves[k], &x, &y, top, colours[k % COLOURS]);
+            for (size_t k = 0; k < p->count; k++) put_curve(&b, &p->curves[k], &x, &y, top, heed_svg_colour(k));
         } else {
             heed_svg_rect(&b, LEFT, top, SPAN, PLOT, "class=\"frame\" fill=\"none\" stroke=\"#888\"");
             heed_svg_put_text(&b, LEFT + SPAN / 2.0, top + PLOT / 2.0,
@@ -207,4 +203,14 @@ char *heed_figure_curves(const char *title, const char *x_name, const heed_plot 
     }
     heed_svg_end(&b);
     return heed_buffer_take(&b, "a picture of curves", e);
+}
+
+char *heed_figure_curves(const char *title, const char *x_name, const heed_plot *plots, size_t count, heed_error *e)
+{
+    return draw(title, x_name, false, plots, count, e);
+}
+
+char *heed_figure_curves_log(const char *title, const char *x_name, const heed_plot *plots, size_t count, heed_error *e)
+{
+    return draw(title, x_name, true, plots, count, e);
 }

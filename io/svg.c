@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+/* Okabe and Ito 2008: told apart by the colour blind, visible on light and dark. */
+static const char *const colours[] = {"0072b2", "d55e00", "009e73", "cc79a7", "e69f00", "56b4e9", "7f7f7f"};
+
+const char *heed_svg_colour(size_t i) { return colours[i % (sizeof colours / sizeof *colours)]; }
+
 /* Colours of GitHub's light and dark themes: good contrast of text in both (above 7:1, soft text above 4.5:1). */
 static const char style[] =
     "<style>.heed text{fill:#1f2328}.heed .soft{fill:#59636e}.heed .grid{stroke:#d1d9e0;fill:none}"

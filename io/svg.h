@@ -27,6 +27,9 @@ void heed_svg_put_text(heed_buffer *b, double x, double y, heed_svg_text how, co
 /* About how wide it gets. */
 double heed_svg_text_width(const char *text, double size);
 
+/* "0072b2" and so on for the first, second, ... of several things; the seventh is grey, the eighth like the first. */
+const char *heed_svg_colour(size_t i);
+
 /* <rect .../> with further attributes such as `class="frame"`, and the same with a text for the resting pointer. */
 void heed_svg_rect(heed_buffer *b, double x, double y, double width, double height, const char *attributes);
 void heed_svg_point(heed_buffer *b, const char *command, double x, double y); /* "M12.5 3", for the d of a path */

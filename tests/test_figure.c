@@ -186,6 +186,53 @@ static void curves(void)
     good(svg, NULL, NULL);
 }
 
+static void curves_over_a_logarithmic_axis(void)
+{
+    double x[] = {0, 16, 64, 256, 1024, 4096}, y[] = {1, 1, 4, 16, 64, 256};
+    heed_curve c = {"time", x, y, 6};
+    heed_plot p = {"seconds", &c, 1, true};
+    char *svg = heed_figure_curves_log("case", "positions", &p, 1, NULL);
+    CU_ASSERT_EQUAL(count(svg, "<circle"), 5); /* 0 has no place */
+    CU_ASSERT(check_says(svg, "cx=\"66\"") && check_says(svg, "cx=\"249\"") && check_says(svg, "cx=\"432\"") && check_says(svg, "cx=\"798\""));
+    CU_ASSERT(check_says(svg, ">100</text>") && check_says(svg, ">1000</text>"));
+    good(svg, NULL, NULL);
+    good(heed_figure_curves_log("case", "positions", &(heed_plot){"none", &(heed_curve){"c", x, y, 1}, 1, true}, 1, NULL), NULL, NULL);
+}
+
+static void arcs_join_tokens(void)
+{
+    float w[] = {0.9f, 0.1f, 0.01f, NAN, 0.03f, 1.5f}, v[] = {0, 0, 1, 1, 0, 0};
+    const char *const rows[] = {"r1", "a&b"}, *const columns[] = {"x", "y", "z"};
+    heed_heatmap maps[] = {{"head 1", w, 2, 3, rows, columns}, {"head 2", v, 2, 3, NULL, NULL}};
+    heed_arcs panels[] = {{"all & more", maps, 1, -1}, {"one row", maps, 2, 1}};
+    double width, height, both;
+    char *svg = heed_figure_arcs("arcs", "queries", "keys", panels, 2, NULL);
+    CU_ASSERT_EQUAL(count(svg, "stroke-opacity"), 4 + 3); /* from 0.02 on, not NaN; the second panel has one row of both maps */
+    CU_ASSERT_EQUAL(count(svg, "stroke-opacity=\"1\""), 3);
+    CU_ASSERT_EQUAL(count(svg, "d=\"M35 "), 2);             /* r1 is above x: from there to x and y */
+    CU_ASSERT_EQUAL(count(svg, "font-weight=\"600\">a&amp;b</text>"), 1);
+    CU_ASSERT_EQUAL(count(svg, ">head 2</text>"), 1);       /* a legend where there are several */
+    CU_ASSERT(check_says(svg, "above: queries, below: keys"));
+    CU_ASSERT(check_says(svg, "all &amp; more"));
+    good(svg, &width, &both);
+    good(heed_figure_arcs("arcs", "queries", "keys", panels, 1, NULL), &width, &height);
+    CU_ASSERT(both > height && width == 460);
+    heed_heatmap strangers = square(STRANGE, strange), none = {NULL, NULL, 0, 0, NULL, NULL};
+    good(heed_figure_arcs("a<b", "&", "\"", (heed_arcs[]){{"<t>", &strangers, 1, -1}, {NULL, &none, 1, -1}}, 2, NULL), &width, NULL);
+    CU_ASSERT(width > 460);
+    const struct { heed_arcs panel; size_t count; const char *says; } bad[] = {
+        {{0}, 0, "needs at least one panel"},
+        {{"t", maps, 0, -1}, 1, "panel 1 of a picture of arcs has no map"},
+        {{"t", maps, 1, 2}, 1, "panel 1 of a picture of arcs asks for row 2 of 2"},
+        {{"t", (heed_heatmap[]){maps[0], strangers}, 2, -1}, 1, "map 2 of panel 1 has 20 rows and 20 columns, the first one 2 and 3"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        heed_error e = {0};
+        CU_ASSERT_PTR_NULL(heed_figure_arcs("t", "r", "c", &bad[i].panel, bad[i].count, &e));
+        CU_ASSERT(check_says(e.message, bad[i].says));
+    }
+}
+
 static void the_same_input_gives_the_same_bytes(void)
 {
     heed_heatmap m = square(STRANGE, strange);
@@ -274,13 +321,15 @@ static bool draws(void *unused)
     heed_curve c = {"c", x, y, 2};
     heed_plot p = {"p", &c, 1, false};
     char *a = heed_figure_heatmaps("t", "r", "c", &m, 1, &e), *b = heed_figure_curves("t", "step", &p, 1, &e);
-    char *o = heed_figure_overview("t", &m, strange, 1, 1, &e);
+    char *o = heed_figure_overview("t", &m, strange, 1, 1, &e),
+         *arcs = heed_figure_arcs("t", "r", "c", &(heed_arcs){"t", &m, 1, -1}, 1, &e);
     if (a) heed_figure_save("/tmp/heed-figure.html", "t", &(heed_picture){a, "caption"}, 1, &e);
     unlink("/tmp/heed-figure.html");
     CU_ASSERT(e.code == HEED_OK || e.code == HEED_NO_MEMORY);
     heed_free(a);
     heed_free(b);
     heed_free(o);
+    heed_free(arcs);
     return !e.code;
 }
 
@@ -289,5 +338,6 @@ static void refused_memory_is_an_error(void) { CU_ASSERT(check_refusals(draws, N
 CHECK_MAIN("figures", {"any label makes a sound picture", any_label_makes_a_sound_picture},
            {"sizes follow the tokens", sizes_follow_the_tokens}, {"weights become colours", weights_become_colours},
            {"an overview has every head", an_overview_has_every_head}, {"curves", curves},
+           {"curves over a logarithmic axis", curves_over_a_logarithmic_axis}, {"arcs join tokens", arcs_join_tokens},
            {"the same input gives the same bytes", the_same_input_gives_the_same_bytes}, {"files", files},
            {"bad input is told", bad_input_is_told}, {"refused memory is an error", refused_memory_is_an_error})
