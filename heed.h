@@ -27,6 +27,7 @@
 #include "models/layers.h"
 #include "models/model.h"
 #include "models/recurrent.h"
+#include "models/score.h"
 #include "models/transformer.h"
 
 #include "optim/average.h"
