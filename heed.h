@@ -24,6 +24,7 @@
 #include "models/classify.h"
 #include "models/decoder.h"
 #include "models/decoding.h"
+#include "models/encoder.h"
 #include "models/layers.h"
 #include "models/model.h"
 #include "models/recurrent.h"

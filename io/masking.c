@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { WORDS = 24 }; /* 2^24 random words for an example: more than a million tokens need */
+
 struct heed_masking {
     size_t vocabulary;
     double share;
@@ -64,9 +66,10 @@ static int32_t replaced(const heed_masking *m, heed_random *random, int32_t id)
 
 /* Selection sampling (Knuth, The Art of Computer Programming 2, algorithm 3.4.2 S): a token is taken with probability
  * (still wanted) / (still to come). */
-static void mask_row(heed_masking *m, heed_random *random, size_t row, int32_t *ids)
+static void mask_row(heed_masking *m, uint64_t seed, uint64_t stream, size_t row, int32_t *ids)
 {
     heed_batch *b = &m->batch;
+    heed_random words = {seed, heed_hash_name("masked tokens") + stream, (uint64_t)b->example[row] << WORDS}, *random = &words;
     size_t S = b->source_steps, T = b->target_steps, length = (size_t)b->source_length[row], left = tokens_in(b, row), taken = 0;
     size_t need = wanted(m, left);
     int32_t *where = m->where + row * T, *what = m->what + row * T;
@@ -83,7 +86,6 @@ static void mask_row(heed_masking *m, heed_random *random, size_t row, int32_t *
 
 const heed_batch *heed_masked_batch(heed_masking *m, const heed_batch *b, uint64_t seed, uint64_t stream)
 {
-    heed_random random = {seed, heed_hash_name("masked tokens") + stream, 0};
     size_t most = 0;
     for (size_t r = 0; r < b->rows; r++) {
         size_t n = wanted(m, tokens_in(b, r));
@@ -93,7 +95,7 @@ const heed_batch *heed_masked_batch(heed_masking *m, const heed_batch *b, uint64
     m->batch.target_steps = most;
     m->batch.target_tokens = 0;
     memcpy(m->source, b->source, b->rows * b->source_steps * sizeof *m->source);
-    for (size_t r = 0; r < b->rows; r++) mask_row(m, &random, r, m->source + r * b->source_steps);
+    for (size_t r = 0; r < b->rows; r++) mask_row(m, seed, stream, r, m->source + r * b->source_steps);
     m->batch.source = m->source;
     m->batch.target_in = m->where;
     m->batch.target_out = m->what;

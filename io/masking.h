@@ -2,7 +2,7 @@
  *
  * Of each sequence of n tokens max(1, round(share n)) are chosen, any set of that size as likely as another. Of the chosen, 80 % become
  * HEED_ID_MASK, 10 % a unit of the vocabulary at random, 10 % stay. HEED_ID_BEGIN is never chosen. The choice is a function of a seed, a stream
- * and the place in the batch.
+ * and the example, whatever batch it is in: one stream for all of a validation, another one for every step of training.
  */
 #ifndef HEED_MASKING_H
 #define HEED_MASKING_H

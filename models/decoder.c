@@ -16,7 +16,7 @@ heed_decoder *heed_decoder_new(heed_graph *g, heed_model m)
 {
     heed_decoder *d = heed_calloc(1, sizeof *d);
     if (!d) return NULL;
-    *d = (heed_decoder){.m = m, .writer = m.kind->writer(m.self), .rows.g = g};
+    *d = (heed_decoder){.m = m, .writer = m.kind->writer ? m.kind->writer(m.self) : NULL, .rows.g = g};
     if (d->writer) return d;
     heed_free(d);
     return NULL;

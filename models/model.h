@@ -1,7 +1,7 @@
 /* A model that is trained and that writes, whatever it is made of: what training, scoring, search and the command ask of it.
  *
  * A kind of model is a table of functions over a struct of parameters; a heed_model is a pointer to both. The library has
- * heed_transformer_model (transformer.h) and heed_seq2seq_model (seq2seq.h); a program may add its own kind.
+ * heed_transformer_model (transformer.h), heed_seq2seq_model (seq2seq.h) and heed_encoder_model (encoder.h); a program may add its own.
  */
 #ifndef HEED_MODEL_H
 #define HEED_MODEL_H
@@ -46,7 +46,8 @@ typedef struct heed_model_kind {
     int64_t (*state)(const void *m);     /* N: what a language model carries from one batch of a text to the next; NULL: nothing */
     bool (*attention)(const void *m, int i, heed_attention_place *place); /* its i-th place; false: it has no more. NULL: none */
 
-    /* Writing, position by position, with all that need not be computed again kept in a `writer`. NULL: no memory. */
+    /* Writing, position by position, with all that need not be computed again kept in a `writer`. NULL: no memory. A kind that does
+     * not write has NULL for all of these. */
     void *(*writer)(const void *m);
     void (*free)(void *writer);
     /* Reads src [sentences, steps] (NULL without a source), forgetting what was before. The graph has been reset. */

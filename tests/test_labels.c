@@ -221,6 +221,22 @@ static void masks_are_as_published(void)
     CU_ASSERT(memcmp(one->source, heed_masked_batch(other, plain, 7, 4)->source, bytes));
     CU_ASSERT(memcmp(one->source, heed_masked_batch(other, plain, 8, 3)->source, bytes));
     heed_masking_free(other);
+
+    /* and the example's, not the batch's */
+    heed_batches *small = heed_batches_create(x, &(heed_batches_options){.tokens = 2 * (LENGTH + 1), .in_order = true, .bare = true}, &e);
+    other = heed_masking_create(small, UNITS, 0.15, &e);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+    for (uint64_t i = 0; i < heed_batches_count(small).batches; i++) {
+        one = heed_masked_batch(other, heed_batches_at(small, i), 7, 3);
+        two = heed_masked_batch(m, heed_batches_at(b, 0), 7, 3);
+        for (size_t r = 0; r < one->rows; r++)
+            for (size_t k = 0; k < two->rows; k++)
+                if (one->example[r] == two->example[k])
+                    CU_ASSERT(!memcmp(one->source + r * one->source_steps, two->source + k * two->source_steps,
+                                      (size_t)one->source_length[r] * sizeof(int32_t)));
+    }
+    heed_masking_free(other);
+    heed_batches_free(small);
     CU_ASSERT_PTR_NULL(heed_masking_create(b, UNITS, 0, &e));
     CU_ASSERT(check_says(e.message, "a share of 0"));
     heed_masking_free(m);
