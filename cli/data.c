@@ -3,13 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-heed_code data_kind(const data_files *f, job_kind *kind, bool *dictionary, heed_error *e)
+heed_code data_kind(const data_files *f, job_kind *kind, heed_error *e)
 {
     int sorts = (f->src || f->tgt) + (f->dict != NULL) + (f->text != NULL);
     if (sorts != 1) return heed_fail(e, HEED_INVALID, "give --src and --tgt, or --dict, or --text: %s", sorts ? "only one of them" : "none was given");
     if (!f->dict && !f->text && !(f->src && f->tgt)) return heed_fail(e, HEED_INVALID, "--src and --tgt belong together");
-    *kind = f->text ? JOB_TEXT : JOB_PAIRS;
-    *dictionary = f->dict != NULL;
+    *kind = f->text ? JOB_TEXT : f->dict ? JOB_DICTIONARY : JOB_PAIRS;
     return HEED_OK;
 }
 
@@ -59,7 +58,7 @@ heed_code data_vocabularies(job *j, const data *d, bool hold_out, const char *sr
     double share = hold_out ? j->set.hold_out : 0;
     uint64_t least = (uint64_t)j->set.min_count;
     size_t most = (size_t)j->set.vocab_size;
-    bool pairs = j->kind == JOB_PAIRS, joint = pairs && j->set.tie == TIE_YES;
+    bool pairs = job_reads(j), joint = pairs && j->set.tie == TIE_YES;
     j->tgt_units = heed_units_create(tgt_units, e);
     if (pairs) j->src_units = !strcmp(src_units, tgt_units) ? j->tgt_units : heed_units_create(src_units, e);
     heed_counts *target = heed_counts_create(e), *source = pairs && !joint ? heed_counts_create(e) : NULL;

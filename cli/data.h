@@ -18,7 +18,7 @@ typedef struct data {
 } data;
 
 /* Refuses a wrong choice of files with a sentence; says which kind of job they make. */
-heed_code data_kind(const data_files *f, job_kind *kind, bool *dictionary, heed_error *e);
+heed_code data_kind(const data_files *f, job_kind *kind, heed_error *e);
 heed_code data_read(data *d, const data_files *f, heed_error *e);
 void data_free(data *d);
 

@@ -214,20 +214,16 @@ static void print_report(const report *r, bool json, bool dictionary)
 static heed_code evaluate(writer *w, const data_files *files, bool held_out, report *r, heed_error *e)
 {
     job_kind kind;
-    bool dictionary;
     data d;
-    if (data_kind(files, &kind, &dictionary, e)) return e->code;
-    if (kind != w->j.kind)
-        return heed_fail(e, HEED_INVALID,
-                         w->j.kind == JOB_TEXT ? "this is a language model: give --text"
-                                               : "this model makes lines of lines: give --src and --tgt, or --dict");
+    if (data_kind(files, &kind, e)) return e->code;
+    if (strcmp(job_kinds[kind].wants, job_traits_of(&w->j)->wants)) return heed_fail(e, HEED_INVALID, "%s", job_traits_of(&w->j)->wants);
     if (held_out && w->j.set.hold_out == 0)
         return heed_fail(e, HEED_INVALID, "--held-out: the run was trained with hold_out=0, nothing was kept back");
     if (!data_read(&d, files, e)) {
         allow_all_lengths(&w->j, &d);
         data_encode(&d, &w->j, held_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e);
         if (!e->code && !score_targets(w, &d, r, e) && w->remove_bpe && d.tgt) join_targets(&d, e);
-        if (!e->code && kind == JOB_PAIRS) decode_sources(w, &d, held_out, r, e);
+        if (!e->code && job_reads(&w->j)) decode_sources(w, &d, held_out, r, e);
     }
     data_free(&d);
     return e->code;

@@ -21,7 +21,7 @@ static int explain(job *j, const shape *s, heed_error *e)
                         .source_length = lengths, .target_in = zeros, .target_out = zeros};
         heed_params_summary(j->params, stdout);
         printf("\none training step of %lld sentences, %lld source and %lld target symbols each:\n\n", (long long)s->rows,
-               (long long)(j->kind == JOB_PAIRS ? s->src_len : 0), (long long)s->tgt_len);
+               (long long)(job_reads(j) ? s->src_len : 0), (long long)s->tgt_len);
         heed_graph_training(g, true);
         heed_cost c;
         if (heed_graph_explain(g, job_loss(j, g, &b, j->set.label_smoothing, NULL), true, &c, stdout))

@@ -18,7 +18,7 @@ int verb_inspect(int argc, char **argv)
     job j;
     if (job_load(&j, file, false, &e)) return failure("inspect", &e);
     printf("%s: %s, after %lld steps\n", file,
-           j.kind == JOB_TEXT ? "language model on text" : j.dictionary ? "encoder-decoder on a dictionary" : "encoder-decoder on pairs of lines",
+           job_traits_of(&j)->title,
            (long long)j.step);
     if (isfinite(j.best_loss)) printf("best validation loss %.4f (perplexity %.3f) at step %lld\n", j.best_loss, exp(j.best_loss), (long long)j.best_step);
     if (j.src_vocab) printf("source: %s, %lld symbols\n", heed_units_kind(j.src_units), (long long)j.src_symbols);

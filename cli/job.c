@@ -55,7 +55,7 @@ heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double l
 {
     int64_t rows = (int64_t)b->rows, target[] = {rows, (int64_t)b->target_steps};
     heed_teaching t = {.tgt = heed_input(g, HEED_I32, 2, target, b->target_in)};
-    if (j->kind == JOB_PAIRS) {
+    if (job_reads(j)) {
         t.src = heed_input(g, HEED_I32, 2, (int64_t[]){rows, (int64_t)b->source_steps}, b->source);
         t.lengths = heed_input(g, HEED_I32, 1, &rows, b->source_length);
     }

@@ -5,12 +5,22 @@
 #include "cli/settings.h"
 #include "heed.h"
 
-typedef enum job_kind { JOB_PAIRS, JOB_TEXT } job_kind; /* an encoder-decoder on pairs; a language model on plain text */
+typedef enum job_kind { JOB_PAIRS, JOB_DICTIONARY, JOB_TEXT, JOB_KINDS } job_kind;
+
+/* What tells the kinds from each other (kinds.c). */
+typedef struct job_traits {
+    const char *task;                  /* its name in checkpoints */
+    const char *files;                 /* the options that name what it learns from */
+    const char *name, *title;          /* for people */
+    const char *wants;                 /* a sentence to who gives other files */
+    const char *src_units, *tgt_units; /* by default; NULL: it has no such side */
+} job_traits;
+extern const job_traits job_kinds[JOB_KINDS];
+bool job_kind_named(const char *task, job_kind *kind);
 
 typedef struct job {
     settings set;
     job_kind kind;
-    bool dictionary;                    /* pairs from a dictionary: words with one or more right answers */
     heed_units *src_units, *tgt_units;
     heed_vocab *src_vocab, *tgt_vocab;  /* the same object when joint */
     int64_t src_symbols, tgt_symbols;   /* sizes of the vocabularies */
@@ -29,6 +39,8 @@ typedef struct job {
 /* Makes parameters (and the optimizer, for training) for the settings and vocabularies (or their sizes) already in `j`. */
 heed_code job_build(job *j, bool training, heed_error *e);
 void job_free(job *j);
+static inline const job_traits *job_traits_of(const job *j) { return &job_kinds[j->kind]; }
+static inline bool job_reads(const job *j) { return job_kinds[j->kind].src_units != NULL; } /* has a source */
 
 /* What the settings make (model.c): the model of j->params, and the weights that it would have. */
 heed_code model_make(job *j, heed_error *e);

@@ -17,7 +17,7 @@ static heed_code transformer_config(const job *j, heed_transformer_config *c, he
                   .ff_dropout = s->ff_dropout, .pre_norm = s->norm == 1},
         .src_vocab = j->src_symbols,
         .tgt_vocab = j->tgt_symbols,
-        .enc_layers = j->kind == JOB_PAIRS ? (int)s->enc_layers : 0,
+        .enc_layers = job_reads(j) ? (int)s->enc_layers : 0,
         .dec_layers = (int)s->dec_layers,
         .positions = (heed_position_kind)s->positions,
         .max_len = s->max_len,

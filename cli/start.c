@@ -102,11 +102,10 @@ bool training_file_exists(const char *file)
 heed_code training_check(const arguments *a, heed_error *e)
 {
     job_kind kind, valid_kind;
-    bool dictionary;
     settings s;
-    if (data_kind(&a->train, &kind, &dictionary, e)) return e->code;
+    if (data_kind(&a->train, &kind, e)) return e->code;
     heed_error valid = {0};
-    if (valid_given(a) && (data_kind(&a->valid, &valid_kind, &dictionary, &valid) || valid_kind != kind))
+    if (valid_given(a) && (data_kind(&a->valid, &valid_kind, &valid) || valid_kind != kind))
         return heed_fail(e, HEED_INVALID, "the validation files must be of the same sort as the training files");
     if (heed_options_defaults(settings_table, &s, e) || apply_flags(a, &s, e) || a->steps || a->minutes) return e->code;
     char last[4096];
@@ -114,19 +113,19 @@ heed_code training_check(const arguments *a, heed_error *e)
     return training_file_exists(last) ? HEED_OK : heed_fail(e, HEED_INVALID, "say how long to train: --steps N or --minutes M");
 }
 
-static heed_code begin_new(training *t, job_kind kind, bool dictionary, bool *hold_out, heed_error *e)
+static heed_code begin_new(training *t, job_kind kind, bool *hold_out, heed_error *e)
 {
     arguments *a = &t->a;
     job *j = &t->j;
-    *j = (job){.kind = kind, .dictionary = dictionary, .best_loss = INFINITY};
+    *j = (job){.kind = kind, .best_loss = INFINITY};
     if (heed_options_defaults(settings_table, &j->set, e) || apply_settings(a, &j->set, e) || check_lengths(j, e)) return e->code;
     *hold_out = !valid_given(a) && j->set.hold_out > 0;
-    const char *source = a->src_units ? a->src_units : "chars";
-    const char *target = a->tgt_units ? a->tgt_units : dictionary ? "words" : "chars";
+    const char *source = a->src_units ? a->src_units : job_traits_of(j)->src_units;
+    const char *target = a->tgt_units ? a->tgt_units : job_traits_of(j)->tgt_units;
     return data_vocabularies(j, &t->train, *hold_out, source, target, e) ? e->code : job_build(j, true, e);
 }
 
-static heed_code go_on(training *t, job_kind kind, bool dictionary, bool *hold_out, heed_error *e)
+static heed_code go_on(training *t, job_kind kind, bool *hold_out, heed_error *e)
 {
     arguments *a = &t->a;
     job *j = &t->j;
@@ -135,9 +134,9 @@ static heed_code go_on(training *t, job_kind kind, bool dictionary, bool *hold_o
         return heed_fail(e, bad.code, "%s%s", bad.message,
                          bad.code == HEED_FORMAT ? "; put a good one such as best.h5 in its place, or start another run" : "");
     if (same_settings(t, e)) return e->code;
-    if (j->kind != kind || j->dictionary != dictionary)
+    if (j->kind != kind)
         return heed_fail(e, HEED_INVALID, "%s was begun with %s; start another run for other data", a->run,
-                         j->kind == JOB_TEXT ? "--text" : j->dictionary ? "--dict" : "--src and --tgt");
+                         job_traits_of(j)->files);
     *hold_out = !valid_given(a) && j->set.hold_out > 0;
     same_units(t, "src-units", a->src_units, j->src_units, e);
     return same_units(t, "tgt-units", a->tgt_units, j->tgt_units, e);
@@ -147,14 +146,14 @@ heed_code training_begin(training *t, heed_error *e)
 {
     arguments *a = &t->a;
     job_kind kind;
-    bool dictionary, hold_out;
-    if (data_kind(&a->train, &kind, &dictionary, e) || data_read(&t->train, &a->train, e)) return e->code;
+    bool hold_out;
+    if (data_kind(&a->train, &kind, e) || data_read(&t->train, &a->train, e)) return e->code;
     t->folder = heed_folder_open(a->run, e);
     t->last = t->folder ? heed_folder_file(t->folder, "last.h5", e) : NULL;
     t->log_file = t->folder ? heed_folder_file(t->folder, "log.jsonl", e) : NULL;
     if (e->code) return e->code;
     t->fresh = !training_file_exists(t->last);
-    if ((t->fresh ? begin_new : go_on)(t, kind, dictionary, &hold_out, e)) return e->code;
+    if ((t->fresh ? begin_new : go_on)(t, kind, &hold_out, e)) return e->code;
     if ((valid_given(a) || hold_out) && data_read(&t->valid, valid_given(a) ? &a->valid : &a->train, e)) return e->code;
     return encode(t, hold_out, e);
 }

@@ -60,7 +60,7 @@ heed_code job_save(job *j, const char *file, heed_error *e)
     put_side(c, &t, "target", j->tgt_units, j->tgt_vocab, e);
     put_params(c, j, e);
     heed_checkpoint_set_text(c, "model", j->model.kind->name, e);
-    heed_checkpoint_set_text(c, "task", j->kind == JOB_TEXT ? "text" : j->dictionary ? "dictionary" : "pairs", e);
+    heed_checkpoint_set_text(c, "task", job_traits_of(j)->task, e);
     heed_checkpoint_set_int(c, "step", j->step, e);
     heed_checkpoint_set_int(c, "best_step", j->best_step, e);
     heed_checkpoint_set_int(c, "bad_count", j->bad_count, e);
@@ -95,7 +95,7 @@ static heed_code load_data(job *j, const heed_checkpoint *c, const char *file, h
         return e->code;
     j->tgt_units = heed_units_restore(units->data, (size_t)units->count, e);
     j->tgt_vocab = j->tgt_units ? heed_vocab_restore(file, vocab->data, (size_t)vocab->count, e) : NULL;
-    if (!j->tgt_vocab || j->kind == JOB_TEXT) return e->code;
+    if (!j->tgt_vocab || !job_reads(j)) return e->code;
     j->src_units = src_units ? heed_units_restore(src_units->data, (size_t)src_units->count, e) : j->tgt_units;
     j->src_vocab = src_vocab ? heed_vocab_restore(file, src_vocab->data, (size_t)src_vocab->count, e) : j->tgt_vocab;
     return e->code;
@@ -162,10 +162,10 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
     }
     if (!e->code && strcmp(model, "transformer"))
         heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', which this version does not know", file, model);
+    if (!e->code && !job_kind_named(task, &j->kind))
+        heed_fail(e, HEED_UNSUPPORTED, "%s: trained for '%s', which this version does not know", file, task);
     if (!e->code) {
         j->data_hash = (uint64_t)hash;
-        j->kind = !strcmp(task, "text") ? JOB_TEXT : JOB_PAIRS;
-        j->dictionary = !strcmp(task, "dictionary");
         if (!load_data(j, c, file, e) && !check_size(j, c, file, e) && !job_build(j, training, e)) {
             load_params(j, c, file, training, e);
             if (training) heed_optimizer_set_steps(j->optimizer, j->step);

@@ -300,7 +300,7 @@ static void print_beginning(training *t, heed_error *e)
     char *text = heed_options_text(settings_table, &j->set, e);
     if (t->fresh) printf("%s", text ? text : "");
     heed_free(text);
-    printf("%s: %s, %lld weights, ", t->a.run, j->kind == JOB_TEXT ? "language model" : "encoder-decoder",
+    printf("%s: %s, %lld weights, ", t->a.run, job_traits_of(j)->name,
            (long long)heed_params_size(j->params));
     if (j->src_vocab) printf("%zu source and ", heed_vocab_size(j->src_vocab));
     printf("%zu target symbols\n", heed_vocab_size(j->tgt_vocab));
