@@ -25,10 +25,12 @@
 #include "models/decoder.h"
 #include "models/decoding.h"
 #include "models/encoder.h"
+#include "models/kept.h"
 #include "models/layers.h"
 #include "models/model.h"
 #include "models/recurrent.h"
 #include "models/score.h"
+#include "models/seq2seq.h"
 #include "models/transformer.h"
 
 #include "optim/average.h"

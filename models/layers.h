@@ -21,6 +21,13 @@ heed_tensor *heed_embed_apply(heed_graph *g, const heed_embed *m, heed_tensor *i
 /* logits = x E^T: the embedding as output projection (Press and Wolf 2017) */
 heed_tensor *heed_embed_logits(heed_graph *g, const heed_embed *m, heed_tensor *x);
 
+/* Which embeddings a model of sequences has */
+typedef enum heed_tie {
+    HEED_TIE_ALL,    /* one matrix for source and target embedding and for the output (Vaswani et al. 2017, 3.4): needs equal vocabularies */
+    HEED_TIE_OUTPUT, /* one for target embedding and output */
+    HEED_TIE_NONE    /* an output projection with bias of its own */
+} heed_tie;
+
 /* norm     y = gamma (x - mean) / sqrt(var + eps) + beta over the last axis (Ba, Kiros and Hinton 2016).  gamma: ones, beta: zeros, eps 1e-5 */
 typedef struct heed_norm { const char *name; heed_param *gamma, *beta; double eps; } heed_norm;
 void heed_norm_init(heed_norm *m, heed_params *ps, const char *name, int64_t d);

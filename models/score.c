@@ -5,30 +5,23 @@
 
 /* --- what several scores share ---------------------------------------------------------------------------------------------- */
 
-static heed_tensor *transposed(heed_graph *g, heed_tensor *x) { return heed_transpose(g, x, 1, 2); }
+/* W h, or h itself where it is as wide as the query */
+static bool fits(const heed_attend *m) { return m->memory == m->query; }
+static heed_tensor *projected(heed_graph *g, const heed_attend *m, heed_tensor *memory) { return heed_dense_apply(g, &m->u, memory); }
+static heed_tensor *matching(heed_graph *g, const heed_attend *m, heed_tensor *memory) { return fits(m) ? memory : projected(g, m, memory); }
 
-/* y . k_s for all of them: [B, T, d] x [B, d, S] */
-static heed_tensor *products(heed_graph *g, heed_tensor *query, heed_tensor *keys)
+static void general_init(heed_attend *m, heed_params *ps) { heed_dense_init(&m->u, ps, "memory", m->memory, m->query, false); }
+static int64_t general_size(const heed_attend *m) { return m->memory * m->query; }
+
+static void dot_init(heed_attend *m, heed_params *ps)
 {
-    return heed_matmul(g, query, transposed(g, keys));
+    if (!fits(m)) general_init(m, ps);
 }
 
-static void project_memory(heed_attend *m, heed_params *ps) { heed_dense_init(&m->u, ps, "memory", m->memory, m->query, false); }
-static heed_tensor *projected_memory(heed_graph *g, const heed_attend *m, heed_tensor *memory) { return heed_dense_apply(g, &m->u, memory); }
-static int64_t projection_size(const heed_attend *m) { return m->memory * m->query; }
+static int64_t dot_size(const heed_attend *m) { return fits(m) ? 0 : general_size(m); }
 
-/* Annotations as wide as the query: h, or W h. */
-static void match_init(heed_attend *m, heed_params *ps)
-{
-    if (m->memory != m->query) project_memory(m, ps);
-}
-
-static heed_tensor *match_keys(heed_graph *g, const heed_attend *m, heed_tensor *memory)
-{
-    return m->memory == m->query ? memory : projected_memory(g, m, memory);
-}
-
-static int64_t match_size(const heed_attend *m) { return m->memory == m->query ? 0 : projection_size(m); }
+/* [B, S, d] as columns [B, d, S], for products with queries [B, T, d] */
+static heed_tensor *columns(heed_graph *g, heed_tensor *x) { return heed_transpose(g, x, 1, 2); }
 
 /* --- b cos(y, h) ------------------------------------------------------------------------------------------------------------ */
 
@@ -41,19 +34,22 @@ static heed_tensor *direction(heed_graph *g, heed_tensor *x)
 
 static void cosine_init(heed_attend *m, heed_params *ps)
 {
-    match_init(m, ps);
+    dot_init(m, ps);
     m->v = heed_param_new(ps, "strength", heed_params_dtype_now(ps), 1, (int64_t[]){1}, HEED_ONES);
 }
 
-static heed_tensor *cosine_keys(heed_graph *g, const heed_attend *m, heed_tensor *memory) { return direction(g, match_keys(g, m, memory)); }
-
-static heed_tensor *cosine_score(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys)
+static heed_tensor *cosine_keys(heed_graph *g, const heed_attend *m, heed_tensor *memory)
 {
-    heed_tensor *strength = heed_use(g, m->v);
-    return heed_mul(g, products(g, direction(g, query), keys), strength);
+    return columns(g, direction(g, matching(g, m, memory)));
 }
 
-static int64_t cosine_size(const heed_attend *m) { return match_size(m) + 1; }
+static heed_tensor *cosine_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
+{
+    heed_tensor *strength = heed_use(g, m->v);
+    return heed_mul(g, heed_matmul(g, direction(g, query), s->keys), strength);
+}
+
+static int64_t cosine_size(const heed_attend *m) { return dot_size(m) + 1; }
 
 /* --- v . tanh(W_y y + b + W_h h) -------------------------------------------------------------------------------------------- */
 
@@ -65,10 +61,10 @@ static void additive_init(heed_attend *m, heed_params *ps)
     m->v = heed_param_new(ps, "v", heed_params_dtype_now(ps), 1, &m->width, HEED_UNIFORM(-bound, bound));
 }
 
-static heed_tensor *additive_score(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys)
+static heed_tensor *additive_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
 {
     heed_tensor *y = heed_unsqueeze(g, heed_dense_apply(g, &m->w, query), 2); /* [B, T, 1, a] */
-    heed_tensor *h = heed_unsqueeze(g, keys, 1);                             /* [B, 1, S, a] */
+    heed_tensor *h = heed_unsqueeze(g, s->keys, 1);                          /* [B, 1, S, a] */
     heed_tensor *v = heed_use(g, m->v);
     return heed_sum(g, heed_mul(g, heed_tanh(g, heed_add(g, y, h)), v), HEED_LAST, false);
 }
@@ -77,38 +73,49 @@ static int64_t additive_size(const heed_attend *m) { return (m->query + m->memor
 
 /* --- (W y)_s ---------------------------------------------------------------------------------------------------------------- */
 
-static void location_init(heed_attend *m, heed_params *ps) { heed_dense_init(&m->w, ps, "query", m->query, m->max_len, true); }
+static void location_init(heed_attend *m, heed_params *ps) { heed_dense_init(&m->w, ps, "query", m->query, m->max_len, false); }
 
-static heed_tensor *location_score(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys)
+/* The columns of the source's positions */
+static heed_tensor *location_keys(heed_graph *g, const heed_attend *m, heed_tensor *memory)
 {
-    int64_t steps = heed_dim(keys, 1), known = steps < m->max_len ? steps : m->max_len, before[3] = {0};
-    heed_tensor *w = heed_use(g, m->w.weight), *b = heed_use(g, m->w.bias);
-    heed_tensor *e = heed_linear(g, query, heed_slice(g, w, 1, 0, known, 1), heed_slice(g, b, 0, 0, known, 1));
-    return known < steps ? heed_pad(g, e, before, (int64_t[]){0, 0, steps - known}, -INFINITY) : e;
+    int64_t steps = heed_dim(memory, 1);
+    heed_tensor *w = heed_use(g, m->w.weight);
+    return heed_unsqueeze(g, heed_slice(g, w, 1, 0, steps < m->max_len ? steps : m->max_len, 1), 0);
 }
 
-static int64_t location_size(const heed_attend *m) { return (m->query + 1) * m->max_len; }
+static heed_tensor *location_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
+{
+    (void)m;
+    heed_tensor *e = heed_matmul(g, query, s->keys);
+    int64_t beyond = heed_dim(s->memory, 1) - heed_dim(e, 2);
+    return beyond > 0 ? heed_pad(g, e, (int64_t[]){0, 0, 0}, (int64_t[]){0, 0, beyond}, -INFINITY) : e;
+}
+
+static int64_t location_size(const heed_attend *m) { return m->query * m->max_len; }
 
 /* --- y . W h,   y . h,   y . h / sqrt(d) ------------------------------------------------------------------------------------- */
 
-static heed_tensor *dot_score(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys)
+static heed_tensor *general_keys(heed_graph *g, const heed_attend *m, heed_tensor *memory) { return columns(g, projected(g, m, memory)); }
+static heed_tensor *dot_keys(heed_graph *g, const heed_attend *m, heed_tensor *memory) { return columns(g, matching(g, m, memory)); }
+
+static heed_tensor *dot_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
 {
     (void)m;
-    return products(g, query, keys);
+    return heed_matmul(g, query, s->keys);
 }
 
-static heed_tensor *scaled_dot_score(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys)
+static heed_tensor *scaled_dot_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
 {
-    return heed_scale(g, products(g, query, keys), 1 / sqrt((double)m->query));
+    return heed_scale(g, dot_score(g, m, query, s), 1 / sqrt((double)m->query));
 }
 
 const heed_score heed_scores[] = {
     {"cosine", "b cos(y, h)", cosine_init, cosine_keys, cosine_score, cosine_size},
-    {"additive", "v . tanh(W [y; h])", additive_init, projected_memory, additive_score, additive_size},
-    {"location", "W y", location_init, NULL, location_score, location_size},
-    {"general", "y . W h", project_memory, projected_memory, dot_score, projection_size},
-    {"dot", "y . h", match_init, match_keys, dot_score, match_size},
-    {"scaled_dot", "y . h / sqrt(d)", match_init, match_keys, scaled_dot_score, match_size},
+    {"additive", "v . tanh(W [y; h])", additive_init, projected, additive_score, additive_size},
+    {"location", "W y", location_init, location_keys, location_score, location_size},
+    {"general", "y . W h", general_init, general_keys, dot_score, general_size},
+    {"dot", "y . h", dot_init, dot_keys, dot_score, dot_size},
+    {"scaled_dot", "y . h / sqrt(d)", dot_init, dot_keys, scaled_dot_score, dot_size},
     {0},
 };
 
@@ -158,7 +165,7 @@ heed_tensor *heed_attend_apply(heed_graph *g, const heed_attend *m, heed_tensor 
 {
     bool one = heed_rank(query) == 2;
     heed_scope(g, "%s", m->name);
-    heed_tensor *e = m->score->score(g, m, one ? heed_unsqueeze(g, query, 1) : query, source->keys);
+    heed_tensor *e = m->score->score(g, m, one ? heed_unsqueeze(g, query, 1) : query, source);
     if (source->masked) e = heed_masked_fill(g, e, source->masked, -INFINITY);
     heed_tensor *a = heed_name(g, heed_softmax(g, e, -1), "weights");
     heed_tensor *c = heed_matmul(g, a, source->memory);

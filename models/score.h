@@ -24,12 +24,20 @@
 
 typedef struct heed_attend heed_attend;
 
+/* What is prepared once a source. */
+typedef struct heed_source {
+    heed_tensor *memory; /* [B, S, memory]: the annotations */
+    heed_tensor *keys;   /* what the score made of them */
+    heed_tensor *masked; /* uint8 [B, 1, S], 1 beyond a sentence's end; NULL: nothing is */
+} heed_source;
+
 typedef struct heed_score {
     const char *name, *formula;
-    void (*init)(heed_attend *m, heed_params *ps);                                          /* its parameters; NULL: none */
-    heed_tensor *(*keys)(heed_graph *g, const heed_attend *m, heed_tensor *memory);         /* [B, S, ...] of [B, S, memory]; NULL: memory */
-    heed_tensor *(*score)(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys); /* [B, T, S] of [B, T, query] */
-    int64_t (*size)(const heed_attend *m);                                                  /* weights that init makes; NULL: none */
+    void (*init)(heed_attend *m, heed_params *ps);                                  /* its parameters; NULL: none */
+    /* [B, ...] of the annotations, or [1, ...] where it is the same for all sentences; NULL: the annotations themselves */
+    heed_tensor *(*keys)(heed_graph *g, const heed_attend *m, heed_tensor *memory);
+    heed_tensor *(*score)(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s); /* [B, T, S] of [B, T, query] */
+    int64_t (*size)(const heed_attend *m);                                          /* weights that init makes; NULL: none */
 } heed_score;
 
 extern const heed_score heed_scores[]; /* the table above, in its order; ended by a name of NULL */
@@ -51,13 +59,6 @@ void heed_attend_init(heed_attend *m, heed_params *ps, const char *name, const h
                       int64_t width, int64_t max_len);
 /* The weights that such an init would make; INT64_MAX from 2^53 on. */
 int64_t heed_attend_size(const heed_score *score, int64_t query, int64_t memory, int64_t width, int64_t max_len);
-
-/* What is prepared once a source. */
-typedef struct heed_source {
-    heed_tensor *memory; /* [B, S, memory] */
-    heed_tensor *keys;   /* as the score made them of it */
-    heed_tensor *masked; /* uint8 [B, 1, S], 1 beyond a sentence's end; NULL: nothing is */
-} heed_source;
 
 /* memory [B, S, memory] with lengths int32 [B], or NULL: all of S */
 heed_source heed_attend_source(heed_graph *g, const heed_attend *m, heed_tensor *memory, heed_tensor *lengths);

@@ -46,12 +46,6 @@ heed_tensor *heed_decoder_layer_apply(heed_graph *g, const heed_decoder_layer *m
 
 /* --- models ------------------------------------------------------------------------------------------------------------------------ */
 
-typedef enum heed_tie {
-    HEED_TIE_ALL,    /* one matrix for source and target embedding and for the output (section 3.4): needs equal vocabularies */
-    HEED_TIE_OUTPUT, /* one for target embedding and output */
-    HEED_TIE_NONE    /* an output projection [d, tgt_vocab] with bias of its own */
-} heed_tie;
-
 typedef struct heed_transformer_config {
     heed_layer_config layer;
     int64_t src_vocab, tgt_vocab;

@@ -60,7 +60,7 @@ static double expected(const setting *s, const char *name, const double *y, cons
     if (!strcmp(name, "location")) {
         if (position >= MOST_LEN) return -INFINITY;
         for (int64_t i = 0; i < s->query; i++) sum += y[i] * weight_of(s, "attend.query.weight")[i * MOST_LEN + position];
-        return sum + weight_of(s, "attend.query.bias")[position];
+        return sum;
     }
     if (!strcmp(name, "additive")) {
         for (int j = 0; j < 3; j++) {
@@ -159,10 +159,10 @@ static void single_query(void)
 
 /* --- a score of a program's own: the negative distance |y - h|^2 -------------------------------------------------------------- */
 
-static heed_tensor *distance_score(heed_graph *g, const heed_attend *m, heed_tensor *query, heed_tensor *keys)
+static heed_tensor *distance_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
 {
     (void)m;
-    heed_tensor *off = heed_sub(g, heed_unsqueeze(g, query, 2), heed_unsqueeze(g, keys, 1));
+    heed_tensor *off = heed_sub(g, heed_unsqueeze(g, query, 2), heed_unsqueeze(g, s->keys, 1));
     return heed_neg(g, heed_sum(g, heed_square(g, off), HEED_LAST, false));
 }
 
