@@ -29,8 +29,9 @@ target_compile_definitions(experiment_claims PRIVATE HEED_COMMAND="${CMAKE_BINAR
 target_link_libraries(experiment_claims PRIVATE heed heed_flags ${CUNIT_LIBRARY})
 add_dependencies(experiment_claims heed_cli)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/experiments/list.h)
-file(STRINGS ${CMAKE_SOURCE_DIR}/experiments/list.h experiments REGEX "^    X\\(")
-foreach(line IN LISTS experiments)
-  string(REGEX REPLACE "^    X\\(([a-z0-9_]+)\\).*" "\\1" name "${line}")
+file(READ ${CMAKE_SOURCE_DIR}/experiments/list.h experiments)
+string(REGEX MATCHALL "\n    X\\([a-z0-9_]+" experiments "${experiments}") # whole lines end in \\, which would join them in a CMake list
+foreach(name IN LISTS experiments)
+  string(REGEX REPLACE ".*\\(" "" name "${name}")
   add_test(NAME experiment_${name} COMMAND experiment_claims ${name})
 endforeach()

@@ -5,7 +5,8 @@
 #include "experiments/lab.h"
 
 #define LAB_EXPERIMENTS(X) \
-    X(positions)
+    X(positions) \
+    X(complexity)
 
 #define LAB_DECLARE(name) extern const lab_experiment lab_##name;
 LAB_EXPERIMENTS(LAB_DECLARE)
