@@ -112,7 +112,8 @@ heed_code data_encode(data *d, const job *j, heed_part part, bool in_order, heed
     if (j->kind == JOB_TEXT) return encode_text(d, j, part, e);
     d->examples = heed_examples_create(e);
     if (!d->examples || add_pairs(d, j, part, e)) return e->code;
-    heed_batches_options how = {.tokens = (size_t)j->set.batch_tokens, .max_length = (size_t)j->set.max_length, .in_order = in_order,
+    heed_batches_options how = {.tokens = (size_t)j->set.batch_tokens, .max_rows = (size_t)j->set.batch_rows,
+                                .max_length = (size_t)j->set.max_length, .in_order = in_order,
                                 .seed = (uint64_t)j->set.seed};
     heed_error none = {0};
     d->batches = heed_batches_create(d->examples, &how, &none);

@@ -40,11 +40,12 @@ static int explain(job *j, const shape *s, heed_error *e)
 
 int verb_explain(int argc, char **argv)
 {
-    const char *set_items[MOST_SETS], *config = NULL, *vocab = "10000", *rows = "32", *src_len = "32", *tgt_len = "32";
+    const char *set_items[MOST_SETS], *config = NULL, *model = NULL, *vocab = "10000", *rows = "32", *src_len = "32", *tgt_len = "32";
     flag_list sets = {set_items, 0};
     bool text = false;
     const flag flags[] = {
         {"set", "KEY=VALUE", NULL, &sets, NULL, "a setting, as in heed train"},
+        {"model", "NAME", &model, NULL, NULL, "transformer (the default), rnn, lstm or gru"},
         {"config", "FILE", &config, NULL, NULL, "settings as lines of key = value"},
         {"vocab", "N", &vocab, NULL, NULL, "symbols of the vocabulary (10000)"},
         {"rows", "N", &rows, NULL, NULL, "sentences in a batch (32)"},
@@ -70,6 +71,8 @@ int verb_explain(int argc, char **argv)
     if (config && !e.code) heed_options_load(settings_table, &j.set, config, &e);
     heed_error wrong = {0};
     for (int i = 0; i < sets.count && !wrong.code; i++) heed_options_assign(settings_table, &j.set, "--set", sets.items[i], &wrong);
+    if (model && !wrong.code) heed_options_set(settings_table, &j.set, "--model", "model", model, &wrong);
+    if (!wrong.code && !e.code) settings_check(&j.set, &wrong);
     status = e.code ? failure("explain", &e) : wrong.code ? usage_error("explain", "%s", wrong.message) : explain(&j, &s, &e);
     job_free(&j);
     return status;

@@ -44,6 +44,57 @@ static heed_code transformer_make(job *j, heed_error *e)
     return HEED_OK;
 }
 
+/* --- recurrent -------------------------------------------------------------------------------------------------------------- */
+
+static heed_rnn_kind cell_of(const settings *s)
+{
+    if (s->model != MODEL_RNN) return s->model == MODEL_LSTM ? HEED_LSTM : HEED_GRU;
+    return s->nonlinearity ? HEED_RNN_RELU : HEED_RNN_TANH;
+}
+
+static heed_code seq2seq_config(const job *j, heed_seq2seq_config *c, heed_error *e)
+{
+    static const heed_feed feeds[] = {HEED_FEED_NOTHING, HEED_FEED_CONTEXT, HEED_FEED_OUTPUT};
+    static const heed_initial initials[] = {HEED_INITIAL_LAST, HEED_INITIAL_MEAN, HEED_INITIAL_ZERO};
+    const settings *s = &j->set;
+    if (!s->deep && s->tie != TIE_NO)
+        return heed_fail(e, HEED_INVALID, "deep=no leaves nothing of the embeddings' width that tie=%s could tie; set tie=no",
+                         s->tie == TIE_YES ? "yes" : "output");
+    if (s->cond && (s->layers != 1 || s->attention == ATTENTION_NONE))
+        return heed_fail(e, HEED_INVALID, "cond=yes needs layers=1 and attention");
+    if (s->attention == ATTENTION_NONE && feeds[s->feed] == HEED_FEED_OUTPUT)
+        return heed_fail(e, HEED_INVALID, "attention=none has feed=context or feed=none");
+    *c = (heed_seq2seq_config){
+        .kind = cell_of(s), .src_vocab = j->src_symbols, .tgt_vocab = j->tgt_symbols, .emb = s->emb,
+        .enc_hidden = s->enc_hidden ? s->enc_hidden : s->hidden, .hidden = s->hidden, .layers = (int)s->layers,
+        .bidirectional = s->bidirectional, .score = s->attention == ATTENTION_NONE ? NULL : &heed_scores[s->attention - 1],
+        .attention_width = s->attention_width, .max_len = s->max_len, .feed = feeds[s->feed], .conditional = s->cond,
+        .initial = initials[s->initial], .bridge = s->initial == 1, .plain = !s->deep,
+        .tie = s->tie == TIE_YES ? HEED_TIE_ALL : s->tie == TIE_OUTPUT ? HEED_TIE_OUTPUT : HEED_TIE_NONE,
+        .forget_bias = s->forget_bias, .emb_dropout = s->emb_dropout, .memory_dropout = s->memory_dropout, .dropout = s->dropout,
+        .out_dropout = s->out_dropout,
+    };
+    return HEED_OK;
+}
+
+static heed_code seq2seq_weights(const job *j, int64_t *count, heed_error *e)
+{
+    heed_seq2seq_config c;
+    if (!seq2seq_config(j, &c, e)) *count = heed_seq2seq_size(&c);
+    return e->code;
+}
+
+static heed_code seq2seq_make(job *j, heed_error *e)
+{
+    heed_seq2seq_config c;
+    heed_seq2seq *m = j->modules = heed_calloc(1, sizeof *m);
+    if (!m) return heed_fail(e, HEED_NO_MEMORY, "no memory for the model");
+    if (seq2seq_config(j, &c, e)) return e->code;
+    heed_seq2seq_init(m, j->params, &c);
+    j->model = heed_seq2seq_model(m);
+    return HEED_OK;
+}
+
 /* --- all -------------------------------------------------------------------------------------------------------------------- */
 
 static void count_symbols(job *j)
@@ -52,16 +103,28 @@ static void count_symbols(job *j)
     if (j->tgt_vocab) j->tgt_symbols = (int64_t)heed_vocab_size(j->tgt_vocab);
 }
 
+/* How a model is counted and made. */
+typedef struct maker {
+    heed_code (*weights)(const job *j, int64_t *count, heed_error *e);
+    heed_code (*make)(job *j, heed_error *e);
+} maker;
+
+static maker maker_of(const job *j)
+{
+    if (j->set.model == MODEL_TRANSFORMER) return (maker){transformer_weights, transformer_make};
+    return (maker){seq2seq_weights, seq2seq_make};
+}
+
 heed_code model_weights(job *j, int64_t *count, heed_error *e)
 {
     count_symbols(j);
-    return transformer_weights(j, count, e);
+    return maker_of(j).weights(j, count, e);
 }
 
 heed_code model_make(job *j, heed_error *e)
 {
     count_symbols(j);
-    if (transformer_make(j, e)) return e->code;
+    if (maker_of(j).make(j, e)) return e->code;
     const heed_error *failed = heed_params_error(j->params);
     return failed->code ? heed_fail(e, failed->code, "%s", failed->message) : HEED_OK;
 }

@@ -1,27 +1,53 @@
 #include "cli/settings.h"
 
+#include "autograd/memory.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define INT(member, range, standard, help) HEED_OPTION_INT(settings, member, range, standard, help)
 #define REAL(member, range, standard, help) HEED_OPTION_REAL(settings, member, range, standard, help)
 #define CHOICE(member, choices, standard, help) HEED_OPTION_CHOICE(settings, member, choices, standard, help)
+#define BOOL(member, standard, help) HEED_OPTION_BOOL(settings, member, standard, help)
+
+/* How the help of a key begins that concerns one sort of model only; settings_check goes by it. */
+#define TRANSFORMER "transformer: "
+#define RECURRENT "recurrent: "
 
 const heed_option settings_table[] = {
-    INT(d, "[1,65536]", "128", "width of the model"),
-    INT(heads, "[1,1024]", "4", "attention heads"),
-    INT(ff, "[1,1048576]", "512", "inner width of the feed-forward parts"),
-    INT(enc_layers, "[1,64]", "3", "encoder layers (not for --text)"),
-    INT(dec_layers, "[1,64]", "3", "decoder layers"),
-    INT(dk, "[0,65536]", "0", "width of a head's queries and keys; 0: d / heads"),
-    INT(dv, "[0,65536]", "0", "width of a head's values; 0: d / heads"),
-    REAL(dropout, "[0,1)", "0.1", "on each part's output and on the embeddings"),
-    REAL(attention_dropout, "[0,1)", "0", "on the attention weights"),
-    REAL(ff_dropout, "[0,1)", "0", "inside the feed-forward parts"),
-    CHOICE(norm, "post|pre", "post", "layer norm after each part (the paper's) or before it"),
-    CHOICE(positions, "sinusoidal|learned|none", "sinusoidal", "positional encoding"),
-    INT(max_len, "[1,1048576]", "1024", "longest sequence with learned positions"),
-    CHOICE(activation, "relu|gelu|silu", "relu", "of the feed-forward parts"),
+    CHOICE(model, "transformer|rnn|lstm|gru", "transformer", "what learns, also --model; the last three are recurrent"),
+    INT(d, "[1,65536]", "128", TRANSFORMER "width of the model"),
+    INT(heads, "[1,1024]", "4", TRANSFORMER "attention heads"),
+    INT(ff, "[1,1048576]", "512", TRANSFORMER "inner width of the feed-forward parts"),
+    INT(enc_layers, "[1,64]", "3", TRANSFORMER "encoder layers (not for --text)"),
+    INT(dec_layers, "[1,64]", "3", TRANSFORMER "decoder layers"),
+    INT(dk, "[0,65536]", "0", TRANSFORMER "width of a head's queries and keys; 0: d / heads"),
+    INT(dv, "[0,65536]", "0", TRANSFORMER "width of a head's values; 0: d / heads"),
+    REAL(dropout, "[0,1)", "0.1", "transformer: on each part's output and on the embeddings; recurrent: between layers"),
+    REAL(attention_dropout, "[0,1)", "0", TRANSFORMER "on the attention weights"),
+    REAL(ff_dropout, "[0,1)", "0", TRANSFORMER "inside the feed-forward parts"),
+    CHOICE(norm, "post|pre", "post", TRANSFORMER "layer norm after each part (the paper's) or before it"),
+    CHOICE(positions, "sinusoidal|learned|none", "sinusoidal", TRANSFORMER "positional encoding"),
+    INT(max_len, "[1,1048576]", "1024", "longest sequence with learned positions; positions that attention=location knows"),
+    CHOICE(activation, "relu|gelu|silu", "relu", TRANSFORMER "of the feed-forward parts"),
+    INT(emb, "[1,65536]", "128", RECURRENT "width of the embeddings"),
+    INT(hidden, "[1,65536]", "256", RECURRENT "width of a layer's state"),
+    INT(enc_hidden, "[0,65536]", "0", RECURRENT "the same of each direction of the encoder; 0: hidden"),
+    INT(layers, "[1,64]", "1", RECURRENT "layers of the encoder, and of the decoder"),
+    BOOL(bidirectional, "yes", RECURRENT "the encoder reads in both directions"),
+    CHOICE(attention, "none|cosine|additive|location|general|dot|scaled_dot", "additive",
+           RECURRENT "score of the attention; none: a context of fixed size"),
+    INT(attention_width, "[0,65536]", "0", RECURRENT "inner width of attention=additive; 0: that of the encoder's states"),
+    CHOICE(feed, "none|context|output", "context",
+           RECURRENT "what steps get of the one before: what was read, or the output; attention=none: the fixed context"),
+    BOOL(cond, "no", RECURRENT "conditional: two cells a step, attention between them; feed does not count"),
+    CHOICE(initial, "last|mean|zero", "last", RECURRENT "the decoder begins with the encoder's last state, the mean of all, or zeros"),
+    BOOL(deep, "yes", RECURRENT "a hidden layer of width emb before the output; no needs tie=no"),
+    CHOICE(nonlinearity, "tanh|relu", "tanh", RECURRENT "of model=rnn"),
+    REAL(forget_bias, "[0,100]", "1", RECURRENT "of model=lstm at first; 0: random"),
+    REAL(emb_dropout, "[0,1)", "0", RECURRENT "on the source's embeddings; of --text on all"),
+    REAL(memory_dropout, "[0,1)", "0", RECURRENT "on the encoder's states"),
+    REAL(out_dropout, "[0,1)", "0", RECURRENT "before the output"),
     CHOICE(tie, "yes|output|no", "yes", "one embedding for source, target and output; for target and output; none shared"),
     REAL(label_smoothing, "[0,1)", "0.1", "share of the target's probability given to all symbols alike"),
     CHOICE(optimizer, "adam|adamw|sgd|rmsprop|adagrad", "adam", "the rule that changes the weights"),
@@ -39,6 +65,7 @@ const heed_option settings_table[] = {
     REAL(weight_decay, "[0,1)", "0", "of all rules"),
     REAL(clip, "[0,1e+09]", "1", "largest norm of all gradients together; 0: any"),
     INT(batch_tokens, "[1,100000000]", "2048", "tokens in a batch, padding included (pairs)"),
+    INT(batch_rows, "[0,1000000]", "0", "sentences in a batch at most (pairs); 0: as many as batch_tokens allows"),
     INT(accumulate, "[1,100000]", "1", "batches whose gradients are added up for a step"),
     INT(max_length, "[1,1000000]", "256", "longer sentences are left out of training"),
     INT(rows, "[1,1000000]", "12", "windows in a batch (--text)"),
@@ -54,6 +81,27 @@ const heed_option settings_table[] = {
     INT(seed, "[0,9007199254740992]", "1", "of initial weights, dropout and the order of the data"),
     {0},
 };
+
+static bool begins(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
+
+heed_code settings_check(const settings *s, heed_error *e)
+{
+    settings standard;
+    bool transformer = s->model == MODEL_TRANSFORMER;
+    char model[32];
+    heed_options_defaults(settings_table, &standard, e);
+    for (const heed_option *o = settings_table; o->key && !e->code; o++) {
+        bool of_one = begins(o->help, TRANSFORMER) != begins(o->help, RECURRENT) && !strstr(o->help, "; " RECURRENT);
+        if (!of_one || begins(o->help, transformer ? TRANSFORMER : RECURRENT)) continue;
+        char *is = heed_options_value(o, s, e), *by_default = heed_options_value(o, &standard, e);
+        if (is && by_default && strcmp(is, by_default))
+            heed_fail(e, HEED_INVALID, "%s=%s does not concern model=%s: it is a setting of %s", o->key, is,
+                      settings_choice("model", s->model, model), transformer ? "recurrent models" : "the transformer");
+        heed_free(is);
+        heed_free(by_default);
+    }
+    return e->code;
+}
 
 const char *settings_choice(const char *key, int value, char text[32])
 {

@@ -9,17 +9,18 @@
 
 /* --- settings and units ----------------------------------------------------------------------------------------------------- */
 
-/* Every --set in order, then --seed */
+/* Every --set in order, then --model and --seed */
 static heed_code apply_flags(const arguments *a, settings *s, heed_error *e)
 {
     for (int i = 0; i < a->sets.count && !e->code; i++) heed_options_assign(settings_table, s, "--set", a->sets.items[i], e);
+    if (a->model && !e->code) heed_options_set(settings_table, s, "--model", "model", a->model, e);
     if (a->seed && !e->code) heed_options_set(settings_table, s, "--seed", "seed", a->seed, e);
     return e->code;
 }
 
 static heed_code apply_settings(const arguments *a, settings *s, heed_error *e)
 {
-    return a->config && heed_options_load(settings_table, s, a->config, e) ? e->code : apply_flags(a, s, e);
+    return (a->config && heed_options_load(settings_table, s, a->config, e)) || apply_flags(a, s, e) ? e->code : settings_check(s, e);
 }
 
 /* A run keeps the settings it began with: anything else would be another run under its name. */

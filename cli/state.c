@@ -160,13 +160,13 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
         heed_checkpoint_get_int(c, "plateau_bad", &j->plateau.bad, e);
         heed_checkpoint_get_int(c, "data_hash", &hash, e);
     }
-    if (!e->code && strcmp(model, "transformer"))
-        heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', which this version does not know", file, model);
     if (!e->code && !job_kind_named(task, &j->kind))
         heed_fail(e, HEED_UNSUPPORTED, "%s: trained for '%s', which this version does not know", file, task);
     if (!e->code) {
         j->data_hash = (uint64_t)hash;
-        if (!load_data(j, c, file, e) && !check_size(j, c, file, e) && !job_build(j, training, e)) {
+        if (!load_data(j, c, file, e) && !check_size(j, c, file, e) && !job_build(j, training, e) && strcmp(model, j->model.kind->name))
+            heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', but its settings make a %s", file, model, j->model.kind->name);
+        if (!e->code) {
             load_params(j, c, file, training, e);
             if (training) heed_optimizer_set_steps(j->optimizer, j->step);
         }

@@ -382,6 +382,7 @@ int verb_train(int argc, char **argv)
         {"valid-text", "FILE", &a->valid.text, NULL, NULL, "text to validate with"},
         {"src-units", "UNITS", &a->src_units, NULL, NULL, "chars (the default), words, bpe:CODES or spm:MODEL"},
         {"tgt-units", "UNITS", &a->tgt_units, NULL, NULL, "the same for the target; with --dict the default is words"},
+        {"model", "NAME", &a->model, NULL, NULL, "transformer (the default), rnn, lstm or gru: as --set model=NAME"},
         {"set", "KEY=VALUE", NULL, &a->sets, NULL, "a setting; any number of times"},
         {"config", "FILE", &a->config, NULL, NULL, "settings as lines of key = value; --set overrides them"},
         {"steps", "N", &a->steps, NULL, NULL, "train up to step N; a run that exists may be given more"},
@@ -393,7 +394,7 @@ int verb_train(int argc, char **argv)
     };
     static const char about[] =
         "usage: heed train RUN --src FILE --tgt FILE | --dict FILE | --text FILE  --steps N | --minutes M  [option ...]\n\n"
-        "Trains a Transformer in the folder RUN, which gets last.h5, best.h5, log.jsonl and curves.svg.\n"
+        "Trains a model in the folder RUN, which gets last.h5, best.h5, log.jsonl and curves.svg.\n"
         "A RUN that exists goes on where it stopped; a killed one loses nothing that was saved.\n"
         "Without --valid-... files a share of the data (hold_out) is kept for validation.\n\n";
     const char *word[1];

@@ -8,7 +8,7 @@
 enum { MOST_SETS = 128 };
 
 typedef struct arguments {
-    const char *run, *config, *steps, *minutes, *threads, *seed, *src_units, *tgt_units;
+    const char *run, *config, *model, *steps, *minutes, *threads, *seed, *src_units, *tgt_units;
     data_files train, valid;
     const char *set_items[MOST_SETS];
     flag_list sets;
