@@ -36,7 +36,8 @@ static void mark_needed(planning *w, int count, heed_tensor *const *targets)
         const heed_tensor *t = g->tape[id];
         if ((t->flags & NODE_KEEP) && !t->data) w->needed[id] |= 3;
         if (!w->needed[id] || t->data) continue;
-        for (int i = 0; i < t->count; i++) {
+        int reads = t->op->kind == HEED_VIEW ? 1 : t->count; /* a view's memory is that of its first operand */
+        for (int i = 0; i < reads; i++) {
             w->needed[t->x[i]->id] |= 1;
             w->needed[t->x[i]->root->id] |= 1;
         }

@@ -22,6 +22,8 @@
     X(cross_entropy) X(cross_entropy_grad) X(pick) X(unpick)     \
     X(tokens) X(kl_term) X(bce) X(stop_gradient) X(alias)         \
     X(attention_weights) X(attention_pack) X(attention)          \
-    X(attention_pack_grad) X(attention_part)
+    X(attention_pack_grad) X(attention_part)                     \
+    X(recurrent_pack) X(recurrent) X(recurrent_pack_grad)        \
+    X(recurrent_part) X(recurrent_rows)
 
 #endif

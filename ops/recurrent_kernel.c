@@ -1,0 +1,82 @@
+/* The plan of a recurrent layer's kernels, and their arithmetic for one instruction set: recurrent_body.h for float and for double. */
+#include "ops/recurrent_kernel.h"
+#include "ops/gemm_internal.h"
+#include "ops/rows.h"
+
+typedef void recurrence_fn(const heed_recurrence *p, int phase, int64_t task, void *shared, void *scratch);
+HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_steps_f32);
+HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_steps_f64);
+HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_back_f32);
+HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_back_f64);
+
+/* Steps of sequence b that count. */
+static inline int64_t length_of(const heed_recurrence *p, int64_t b)
+{
+    if (!p->lengths || p->lengths[b] > p->steps) return p->steps;
+    return p->lengths[b] > 0 ? p->lengths[b] : 0;
+}
+
+/* What a step keeps of every unit, in parts of H. */
+static inline int kept_of(heed_rnn_kind kind) { return kind == HEED_LSTM || kind == HEED_GRU ? 4 : 0; }
+
+#define REAL float
+#define VEC vf
+#define LANES VF
+#define V(name) HEED_CAT(vf_, name)
+#define FN(name) HEED_CAT(name, _f32)
+#define GEMM(name) HEED_ISA_FN(HEED_CAT(heed_gemm_##name, _f32))
+#define PUBLIC(name) HEED_ISA_FN(HEED_CAT(heed_recurrence_##name, _f32))
+#include "ops/recurrent_body.h"
+#undef REAL
+#undef VEC
+#undef LANES
+#undef V
+#undef FN
+#undef GEMM
+#undef PUBLIC
+
+#define REAL double
+#define VEC vd
+#define LANES VD
+#define V(name) HEED_CAT(vd_, name)
+#define FN(name) HEED_CAT(name, _f64)
+#define GEMM(name) HEED_ISA_FN(HEED_CAT(heed_gemm_##name, _f64))
+#define PUBLIC(name) HEED_ISA_FN(HEED_CAT(heed_recurrence_##name, _f64))
+#include "ops/recurrent_body.h"
+
+#if HEED_ISA_BASE
+
+enum {
+    FEW_ROWS = 12,          /* below twice as many a group is not halved for more tasks: each reads all weights at every step */
+    MANY_ROWS = 28,         /* above, it is: its states should stay in the cache */
+    MANY_TASKS = 16,
+    BLOCK_BYTES = 16 << 10, /* of products, to be in L1 when the gates' equations come */
+};
+
+void heed_recurrence_prepare(heed_recurrence *p, bool derivative)
+{
+    static const int vector[HEED_ISA_COUNT] = {16, 32, 64};
+    const int64_t bytes = p->f64 ? 8 : 4, lanes = vector[p->isa] / bytes, width = 2 * lanes;
+    p->rows = p->batch;
+    while (p->rows > MANY_ROWS || (p->rows >= FEW_ROWS && gemm_parts(p->batch, p->rows) < MANY_TASKS)) p->rows = (p->rows + 1) / 2;
+    p->pitch = gemm_parts(p->hidden, lanes) * lanes;
+    if (gemm_collide(p->pitch, bytes)) p->pitch += lanes;
+    int64_t padded = gemm_parts(p->hidden, width) * width;
+    p->block = BLOCK_BYTES / bytes / (p->gates * (p->rows > 0 ? p->rows : 1)) / width * width;
+    if (p->block < width) p->block = width;
+    if (p->block > padded) p->block = padded;
+    p->shared = (size_t)(p->gates * padded * p->hidden * bytes);
+    int64_t elements = derivative ? (2 + p->gates) * p->rows * p->pitch : 3 * p->rows * p->pitch + p->rows * p->gates * p->block;
+    p->scratch = (size_t)(elements * bytes);
+}
+
+int64_t heed_recurrence_tasks(const heed_recurrence *p, int phase) { return phase ? gemm_parts(p->batch, p->rows) : p->gates; }
+
+void heed_recurrence_task(const heed_recurrence *p, bool derivative, int phase, int64_t task, void *shared, void *scratch)
+{
+    static recurrence_fn *const steps[2][HEED_ISA_COUNT] = {HEED_ISA_TABLE(heed_recurrence_steps_f32), HEED_ISA_TABLE(heed_recurrence_steps_f64)};
+    static recurrence_fn *const back[2][HEED_ISA_COUNT] = {HEED_ISA_TABLE(heed_recurrence_back_f32), HEED_ISA_TABLE(heed_recurrence_back_f64)};
+    (derivative ? back : steps)[p->f64][p->isa](p, phase, task, shared, scratch);
+}
+
+#endif
