@@ -10,7 +10,7 @@
 
 /* Sizes by the names that --set takes; a family of cases uses some of them. */
 typedef struct bench_shape {
-    int64_t vocab, d, h, heads, ff, enc, dec, layers, batch, src_len, tgt_len, length, new, dk, nodes;
+    int64_t vocab, d, h, heads, ff, enc, dec, layers, batch, src_len, tgt_len, length, new, dk, nodes, emb, hid;
     double p;
     bool masked, causal;
 } bench_shape;
@@ -21,6 +21,7 @@ typedef struct bench_work {
     heed_graph *graph;
     heed_params *params;
     heed_transformer *model;
+    void *modules;                      /* another model */
     heed_optimizer *optimizer;
     heed_decoder *decoder;
     int32_t *src, *tgt, *out, *lengths; /* [batch, src_len], [batch, tgt_len] twice, [batch] or NULL */
@@ -44,7 +45,7 @@ typedef struct bench_case {
 } bench_case;
 
 extern const bench_case bench_cases[]; /* ended by a name of NULL */
-extern const bench_family bench_train, bench_encode, bench_decode, bench_attention, bench_scalar;
+extern const bench_family bench_train, bench_encode, bench_decode, bench_attention, bench_scalar, bench_seq2seq;
 
 /* NULL and a sentence that tells the nearest name. */
 const bench_case *bench_find(const char *name, heed_error *e);

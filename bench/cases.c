@@ -11,6 +11,8 @@ const bench_case bench_cases[] = {
     {"g2p-small", &bench_train, 60, "vocab=80,d=64,h=4,ff=256,enc=2,dec=2,batch=32,src_len=10,tgt_len=8,p=0.1,masked=yes"},
     {"lm-tiny", &bench_train, 20, "vocab=256,d=128,h=4,ff=256,enc=0,dec=4,batch=32,src_len=0,tgt_len=128,p=0.1,masked=no"},
     {"lm-nano", &bench_train, 60, "vocab=65,d=128,h=4,ff=512,enc=0,dec=4,batch=12,src_len=0,tgt_len=64,p=0,masked=no"},
+    {"seq2seq", &bench_seq2seq, 20, "vocab=9700,emb=128,hid=256,batch=32,src_len=16,tgt_len=16"},
+    {"seq2seq-small", &bench_seq2seq, 40, "vocab=80,emb=64,hid=64,batch=16,src_len=10,tgt_len=8"},
     {"scalar", &bench_scalar, 20, "nodes=10000"},
     {"attn-512", &bench_attention, 10, "batch=8,heads=8,length=512,dk=64,causal=no"},
     {"attn-2048", &bench_attention, 6, "batch=2,heads=8,length=2048,dk=64,causal=no"},
@@ -80,7 +82,7 @@ void bench_end(bench_work *w)
     heed_optimizer_free(w->optimizer);
     heed_graph_free(w->graph);
     heed_params_free(w->params);
-    void *owned[] = {w->model, w->src, w->tgt, w->out, w->lengths, w->q, w->k, w->v, w->dy};
+    void *owned[] = {w->model, w->modules, w->src, w->tgt, w->out, w->lengths, w->q, w->k, w->v, w->dy};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) heed_free(owned[i]);
     *w = (bench_work){0};
 }

@@ -51,7 +51,7 @@ struct heed_attend {
     int64_t max_len;       /* of location */
     heed_dense w, u;       /* what a score needs: w of y, u of h */
     heed_param *v;
-    const void *own;       /* for a score of a program's own */
+    void *own;             /* for a score of a program's own */
 };
 
 /* width 0: that of the annotations. */

@@ -12,6 +12,8 @@ static bool is_lstm(const heed_seq2seq_config *c) { return c->kind == HEED_LSTM;
 /* A context takes part in the output: that of attention, or the fixed one where it is fed. */
 static bool has_context(const heed_seq2seq_config *c) { return c->score || c->feed == HEED_FEED_CONTEXT; }
 
+static bool one_embedding(const heed_seq2seq_config *c) { return c->tie == HEED_TIE_ALL || (c->tie == HEED_TIE_NONE && c->joint); }
+
 static int64_t fed_width(const heed_seq2seq_config *c)
 {
     if (c->conditional || c->feed == HEED_FEED_NOTHING) return 0;
@@ -43,7 +45,7 @@ static bool check(heed_params *ps, const heed_seq2seq_config *c)
 {
     if (c->src_vocab < 1 || c->tgt_vocab < 1 || c->emb < 1 || c->enc_hidden < 1 || c->hidden < 1)
         heed_params_fail(ps, HEED_INVALID, "seq2seq: vocabularies, emb, enc_hidden and hidden must be at least 1");
-    if (c->tie == HEED_TIE_ALL && c->src_vocab != c->tgt_vocab)
+    if (one_embedding(c) && c->src_vocab != c->tgt_vocab)
         heed_params_fail(ps, HEED_INVALID, "seq2seq: tied embeddings need one vocabulary, the source has %lld symbols and the target %lld",
                          (long long)c->src_vocab, (long long)c->tgt_vocab);
     if (c->conditional && (!c->score || c->layers != 1))
@@ -63,8 +65,8 @@ void heed_seq2seq_init(heed_seq2seq *m, heed_params *ps, const heed_seq2seq_conf
     if (!check(ps, c)) return;
     int64_t memory = memory_width(c);
     heed_rnn_config enc = encoder_config(c), dec = decoder_config(c);
-    heed_embed_init(&m->src, ps, c->tie == HEED_TIE_ALL ? "embed" : "src", c->src_vocab, c->emb);
-    if (c->tie == HEED_TIE_ALL) m->tgt = m->src;
+    heed_embed_init(&m->src, ps, one_embedding(c) ? "embed" : "src", c->src_vocab, c->emb);
+    if (one_embedding(c)) m->tgt = m->src;
     else heed_embed_init(&m->tgt, ps, "tgt", c->tgt_vocab, c->emb);
     heed_rnn_init(&m->enc, ps, "enc", &enc);
     for (int i = 0; i < c->layers && has_start(c); i++) {
@@ -90,7 +92,7 @@ int64_t heed_seq2seq_size(const heed_seq2seq_config *c)
     double memory = (double)memory_width(c), hidden = (double)c->hidden, emb = (double)c->emb, output = (double)output_width(c);
     double v = (double)c->tgt_vocab, n = (double)heed_rnn_size(&enc) + (double)heed_rnn_size(&dec);
     second.in = memory_width(c);
-    n += (c->tie == HEED_TIE_ALL ? 1 : 2) * v * emb + (c->tie == HEED_TIE_ALL ? 0 : ((double)c->src_vocab - v) * emb);
+    n += one_embedding(c) ? v * emb : ((double)c->src_vocab + v) * emb;
     if (has_start(c)) n += c->layers * (memory + 1) * hidden * (is_lstm(c) && c->initial == HEED_INITIAL_LAST ? 2 : 1);
     if (c->conditional) n += (double)heed_rnn_size(&second);
     if (c->score) n += (double)heed_attend_size(c->score, c->hidden, memory_width(c), c->attention_width, c->max_len);

@@ -43,6 +43,7 @@ typedef struct heed_seq2seq_config {
     bool bridge;               /* tanh(W ...) also where the widths agree; false: the state itself */
     bool plain;                /* p(y_t) = softmax(W [s_t ; c_t] + b) without o_t: HEED_TIE_NONE */
     heed_tie tie;
+    bool joint;                /* HEED_TIE_NONE: source and target have one embedding all the same */
     double forget_bias;        /* of LSTM cells at first; 0: random */
     double emb_dropout;        /* on the source's embeddings */
     double memory_dropout;     /* on the annotations */
@@ -52,7 +53,7 @@ typedef struct heed_seq2seq_config {
 
 typedef struct heed_seq2seq {
     heed_seq2seq_config config;
-    heed_embed src, tgt;       /* the same with HEED_TIE_ALL */
+    heed_embed src, tgt;       /* the same with HEED_TIE_ALL, and if joint */
     heed_rnn enc, dec;
     heed_rnn_cell second;      /* f2 of a conditional decoder */
     heed_dense start_h[HEED_MAX_LAYERS], start_c[HEED_MAX_LAYERS]; /* where a start has a W */
