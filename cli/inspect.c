@@ -22,8 +22,15 @@ int verb_inspect(int argc, char **argv)
            (long long)j.step);
     if (isfinite(j.best_loss)) printf("best validation loss %.4f (perplexity %.3f) at step %lld\n", j.best_loss, exp(j.best_loss), (long long)j.best_step);
     if (j.src_vocab) printf("source: %s, %lld symbols\n", heed_units_kind(j.src_units), (long long)j.src_symbols);
-    printf("target: %s, %lld symbols%s\n\n", heed_units_kind(j.tgt_units), (long long)j.tgt_symbols,
-           j.src_vocab == j.tgt_vocab ? ", the same vocabulary" : "");
+    if (j.tgt_units)
+        printf("target: %s, %lld symbols%s\n", heed_units_kind(j.tgt_units), (long long)j.tgt_symbols,
+               j.src_vocab == j.tgt_vocab ? ", the same vocabulary" : "");
+    else if (j.tgt_vocab) {
+        printf("%lld %s:", (long long)j.tgt_symbols, job_traits_of(&j)->targets);
+        for (int32_t c = 0; c < j.tgt_symbols; c++) printf("%s %s", c ? "," : "", heed_labels_name(j.tgt_vocab, c).bytes);
+        printf("\n");
+    }
+    printf("\n");
     char *text = heed_options_text(settings_table, &j.set, &e);
     printf("%s\n", text ? text : "");
     heed_free(text);

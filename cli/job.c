@@ -51,15 +51,29 @@ void job_free(job *j)
     *j = (job){.best_loss = INFINITY};
 }
 
+/* The targets of an encoder: [B] classes of lines, [B, T] classes of tokens or masked symbols. */
+static heed_tensor *classes(heed_graph *g, const heed_batch *b, int rank)
+{
+    return heed_input(g, HEED_I32, rank, (int64_t[]){(int64_t)b->rows, (int64_t)b->target_steps}, b->target_out);
+}
+
+heed_tensor *job_right(heed_graph *g, const heed_batch *b, heed_tensor *logits)
+{
+    heed_tensor *right = heed_eq(g, heed_argmax(g, logits, -1, false), classes(g, b, heed_rank(logits) - 1));
+    return heed_sum(g, heed_cast(g, right, HEED_F32), HEED_ALL, false);
+}
+
 heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits)
 {
     int64_t rows = (int64_t)b->rows, target[] = {rows, (int64_t)b->target_steps};
-    heed_teaching t = {.tgt = heed_input(g, HEED_I32, 2, target, b->target_in)};
+    bool encoder = job_traits_of(j)->encoder;
+    heed_teaching t = {.tgt = b->target_in ? heed_input(g, HEED_I32, 2, target, b->target_in) : NULL};
     if (job_reads(j)) {
         t.src = heed_input(g, HEED_I32, 2, (int64_t[]){rows, (int64_t)b->source_steps}, b->source);
         t.lengths = heed_input(g, HEED_I32, 1, &rows, b->source_length);
     }
     heed_tensor *scores = heed_model_logits(g, j->model, &t);
     if (logits) *logits = scores;
-    return heed_cross_entropy(g, scores, heed_input(g, HEED_I32, 2, target, b->target_out), HEED_ID_PAD, label_smoothing, HEED_TOTAL);
+    heed_tensor *out = encoder ? classes(g, b, heed_rank(scores) - 1) : heed_input(g, HEED_I32, 2, target, b->target_out);
+    return heed_cross_entropy(g, scores, out, encoder ? HEED_NO_CLASS : HEED_ID_PAD, label_smoothing, HEED_TOTAL);
 }

@@ -5,7 +5,7 @@
 #include "cli/settings.h"
 #include "heed.h"
 
-typedef enum job_kind { JOB_PAIRS, JOB_DICTIONARY, JOB_TEXT, JOB_KINDS } job_kind;
+typedef enum job_kind { JOB_PAIRS, JOB_DICTIONARY, JOB_TEXT, JOB_CLASSES, JOB_TAGS, JOB_MASKED, JOB_KINDS } job_kind;
 
 /* What tells the kinds from each other (kinds.c). */
 typedef struct job_traits {
@@ -13,16 +13,21 @@ typedef struct job_traits {
     const char *files;                 /* the options that name what it learns from */
     const char *name, *title;          /* for people */
     const char *wants;                 /* a sentence to who gives other files */
+    const char *targets;               /* what its target vocabulary holds; of a masked language model, what its source's does */
     const char *src_units, *tgt_units; /* by default; NULL: it has no such side */
+    heed_encoder_task task_of_encoder;
+    bool encoder;                      /* an encoder-only model */
 } job_traits;
 extern const job_traits job_kinds[JOB_KINDS];
 bool job_kind_named(const char *task, job_kind *kind);
+bool job_kind_takes(job_kind kind, job_kind files); /* whether a job of this kind can use files of that one */
+heed_code job_kind_of(job_kind files, const settings *s, job_kind *kind, heed_error *e);
 
 typedef struct job {
     settings set;
     job_kind kind;
     heed_units *src_units, *tgt_units;
-    heed_vocab *src_vocab, *tgt_vocab;  /* the same object when joint */
+    heed_vocab *src_vocab, *tgt_vocab;  /* the same object when joint; of classes and tags the target's are the labels */
     int64_t src_symbols, tgt_symbols;   /* sizes of the vocabularies */
     heed_params *params;
     heed_model model;
@@ -48,6 +53,8 @@ heed_code model_weights(job *j, int64_t *count, heed_error *e);
 
 /* Records the loss of a batch: the sum over its target symbols. `logits` may be NULL. */
 heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits);
+/* How many targets are the likeliest class, as a scalar; logits [..., classes] of job_loss. */
+heed_tensor *job_right(heed_graph *g, const heed_batch *b, heed_tensor *logits);
 
 /* The learning rate of step `step`, counted from 1. */
 double job_rate(const job *j, int64_t step);

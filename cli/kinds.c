@@ -6,9 +6,15 @@
 #define LINES "this model makes lines of lines: give --src and --tgt, or --dict"
 
 const job_traits job_kinds[JOB_KINDS] = {
-    [JOB_PAIRS] = {"pairs", "--src and --tgt", "encoder-decoder", "encoder-decoder on pairs of lines", LINES, "chars", "chars"},
-    [JOB_DICTIONARY] = {"dictionary", "--dict", "encoder-decoder", "encoder-decoder on a dictionary", LINES, "chars", "words"},
-    [JOB_TEXT] = {"text", "--text", "language model", "language model on text", "this is a language model: give --text", NULL, "chars"},
+    [JOB_PAIRS] = {"pairs", "--src and --tgt", "encoder-decoder", "encoder-decoder on pairs of lines", LINES, "target symbols", "chars", "chars"},
+    [JOB_DICTIONARY] = {"dictionary", "--dict", "encoder-decoder", "encoder-decoder on a dictionary", LINES, "target symbols", "chars", "words"},
+    [JOB_TEXT] = {"text", "--text", "language model", "language model on text", "this is a language model: give --text", "target symbols", NULL, "chars"},
+    [JOB_CLASSES] = {"classes", "--src and --labels", "classifier", "classifier of lines", "this model labels lines: give --src and --labels",
+                     "labels", "words", NULL, HEED_ENCODER_CLASSES, true},
+    [JOB_TAGS] = {"tags", "--src and --tags", "tagger", "tagger of tokens", "this model tags tokens: give --src and --tags",
+                  "tags", "words", NULL, HEED_ENCODER_TAGS, true},
+    [JOB_MASKED] = {"masked", "--text and objective=mlm", "masked language model", "masked language model on text",
+                    "this is a masked language model: give --text", "symbols", "words", NULL, HEED_ENCODER_MASKED, true},
 };
 
 bool job_kind_named(const char *task, job_kind *kind)
@@ -19,4 +25,18 @@ bool job_kind_named(const char *task, job_kind *kind)
             return true;
         }
     return false;
+}
+
+bool job_kind_takes(job_kind kind, job_kind files)
+{
+    return kind == files || (kind == JOB_MASKED && files == JOB_TEXT) ||
+           (kind <= JOB_DICTIONARY && files <= JOB_DICTIONARY);
+}
+
+/* What --text is for depends on the settings. */
+heed_code job_kind_of(job_kind files, const settings *s, job_kind *kind, heed_error *e)
+{
+    bool masked = s->objective == OBJECTIVE_MLM;
+    *kind = masked ? JOB_MASKED : files;
+    return !masked || files == JOB_TEXT ? HEED_OK : heed_fail(e, HEED_INVALID, "objective=mlm goes with --text, not with %s", job_kinds[files].files);
 }

@@ -95,12 +95,48 @@ static heed_code seq2seq_make(job *j, heed_error *e)
     return HEED_OK;
 }
 
+/* --- encoder ---------------------------------------------------------------------------------------------------------------- */
+
+static heed_code encoder_config(const job *j, heed_encoder_config *c, heed_error *e)
+{
+    const settings *s = &j->set;
+    bool recurrent = s->model != MODEL_TRANSFORMER, classes = j->kind == JOB_CLASSES;
+    if (recurrent && !s->bidirectional && classes && s->pooling == HEED_POOL_FIRST)
+        return heed_fail(e, HEED_INVALID, "pooling=first needs bidirectional=yes: read forwards alone, the begin symbol knows nothing of the line");
+    *c = (heed_encoder_config){
+        .task = job_traits_of(j)->task_of_encoder, .vocabulary = j->src_symbols, .classes = j->tgt_symbols,
+        .pooling = (heed_pooling)s->pooling, .dropout = recurrent ? s->out_dropout : s->dropout, .emb_dropout = s->emb_dropout,
+        .recurrent = recurrent,
+        .rnn = {.kind = cell_of(s), .in = s->emb, .hidden = s->enc_hidden ? s->enc_hidden : s->hidden, .layers = (int)s->layers, .bidirectional = s->bidirectional,
+                .dropout = s->dropout, .forget_bias = s->forget_bias},
+    };
+    return recurrent ? HEED_OK : transformer_config(j, &c->transformer, e);
+}
+
+static heed_code encoder_weights(const job *j, int64_t *count, heed_error *e)
+{
+    heed_encoder_config c;
+    if (!encoder_config(j, &c, e)) *count = heed_encoder_size(&c);
+    return e->code;
+}
+
+static heed_code encoder_make(job *j, heed_error *e)
+{
+    heed_encoder_config c;
+    heed_encoder *m = j->modules = heed_calloc(1, sizeof *m);
+    if (!m) return heed_fail(e, HEED_NO_MEMORY, "no memory for the model");
+    if (encoder_config(j, &c, e)) return e->code;
+    heed_encoder_init(m, j->params, &c);
+    j->model = heed_encoder_model(m);
+    return HEED_OK;
+}
+
 /* --- all -------------------------------------------------------------------------------------------------------------------- */
 
 static void count_symbols(job *j)
 {
     if (j->src_vocab) j->src_symbols = (int64_t)heed_vocab_size(j->src_vocab);
-    if (j->tgt_vocab) j->tgt_symbols = (int64_t)heed_vocab_size(j->tgt_vocab);
+    if (j->tgt_vocab) j->tgt_symbols = (int64_t)(job_traits_of(j)->encoder ? heed_labels_count(j->tgt_vocab) : heed_vocab_size(j->tgt_vocab));
 }
 
 /* How a model is counted and made. */
@@ -111,6 +147,7 @@ typedef struct maker {
 
 static maker maker_of(const job *j)
 {
+    if (job_traits_of(j)->encoder) return (maker){encoder_weights, encoder_make};
     if (j->set.model == MODEL_TRANSFORMER) return (maker){transformer_weights, transformer_make};
     return (maker){seq2seq_weights, seq2seq_make};
 }

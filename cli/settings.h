@@ -7,6 +7,7 @@
 /* by their place in settings_table's choices */
 enum { MODEL_TRANSFORMER, MODEL_RNN, MODEL_LSTM, MODEL_GRU };
 enum { ATTENTION_NONE }; /* the others: heed_scores in their order */
+enum { OBJECTIVE_NEXT, OBJECTIVE_MLM };
 enum { TIE_YES, TIE_OUTPUT, TIE_NO };
 enum { SCHEDULE_INVERSE_SQRT, SCHEDULE_COSINE, SCHEDULE_LINEAR, SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_PLATEAU };
 
@@ -20,6 +21,8 @@ typedef struct settings {
     int model, attention, feed, initial, nonlinearity;
     bool bidirectional, cond, deep;
     double forget_bias, emb_dropout, memory_dropout, out_dropout;
+    int objective, pooling;
+    double mask_share;
     /* training */
     int optimizer, schedule;
     double lr, beta1, beta2, eps, momentum, weight_decay, clip, label_smoothing, final_lr;

@@ -18,9 +18,14 @@ static heed_code apply_flags(const arguments *a, settings *s, heed_error *e)
     return e->code;
 }
 
+static heed_code read_settings(const arguments *a, settings *s, heed_error *e)
+{
+    return a->config && heed_options_load(settings_table, s, a->config, e) ? e->code : apply_flags(a, s, e);
+}
+
 static heed_code apply_settings(const arguments *a, settings *s, heed_error *e)
 {
-    return (a->config && heed_options_load(settings_table, s, a->config, e)) || apply_flags(a, s, e) ? e->code : settings_check(s, e);
+    return read_settings(a, s, e) ? e->code : settings_check(s, e);
 }
 
 /* A run keeps the settings it began with: anything else would be another run under its name. */
@@ -67,7 +72,11 @@ static heed_code check_lengths(const job *j, heed_error *e)
 
 /* --- data ------------------------------------------------------------------------------------------------------------------- */
 
-static bool valid_given(const arguments *a) { return a->valid.src || a->valid.tgt || a->valid.dict || a->valid.text; }
+static bool valid_given(const arguments *a)
+{
+    const data_files *v = &a->valid;
+    return v->src || v->tgt || v->dict || v->text || v->labels || v->tags;
+}
 
 static uint64_t data_hash(const data *d)
 {
@@ -119,11 +128,23 @@ static heed_code begin_new(training *t, job_kind kind, bool *hold_out, heed_erro
     arguments *a = &t->a;
     job *j = &t->j;
     *j = (job){.kind = kind, .best_loss = INFINITY};
-    if (heed_options_defaults(settings_table, &j->set, e) || apply_settings(a, &j->set, e) || check_lengths(j, e)) return e->code;
+    settings s;
+    if (heed_options_defaults(settings_table, &s, e)) return e->code;
+    j->set = s;
+    if (apply_settings(a, &j->set, e) || job_kind_of(kind, &j->set, &j->kind, e)) return e->code;
+    if (job_traits_of(j)->encoder) { /* other defaults, over which the settings go once more */
+        s.label_smoothing = 0;
+        if (a->from && from_read(t, &s, e)) return e->code;
+        j->set = s;
+        if (read_settings(a, &j->set, e) || (a->from && from_check(t, e))) return e->code;
+    } else if (a->from) return from_read(t, &s, e); /* refuses */
+    if (check_lengths(j, e)) return e->code;
     *hold_out = !valid_given(a) && j->set.hold_out > 0;
     const char *source = a->src_units ? a->src_units : job_traits_of(j)->src_units;
     const char *target = a->tgt_units ? a->tgt_units : job_traits_of(j)->tgt_units;
-    return data_vocabularies(j, &t->train, *hold_out, source, target, e) ? e->code : job_build(j, true, e);
+    if (a->from) same_units(t, "src-units", a->src_units, j->src_units, e);
+    if (e->code || data_vocabularies(j, &t->train, *hold_out, source, target, e) || job_build(j, true, e)) return e->code;
+    return a->from ? from_copy(t, e) : HEED_OK;
 }
 
 static heed_code go_on(training *t, job_kind kind, bool *hold_out, heed_error *e)
@@ -135,7 +156,7 @@ static heed_code go_on(training *t, job_kind kind, bool *hold_out, heed_error *e
         return heed_fail(e, bad.code, "%s%s", bad.message,
                          bad.code == HEED_FORMAT ? "; put a good one such as best.h5 in its place, or start another run" : "");
     if (same_settings(t, e)) return e->code;
-    if (j->kind != kind)
+    if (!job_kind_takes(j->kind, kind) || (kind != JOB_TEXT && j->kind != kind))
         return heed_fail(e, HEED_INVALID, "%s was begun with %s; start another run for other data", a->run,
                          job_traits_of(j)->files);
     *hold_out = !valid_given(a) && j->set.hold_out > 0;

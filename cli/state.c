@@ -22,7 +22,7 @@ static void put_side(heed_checkpoint *c, texts *t, const char *side, const heed_
     char name[64];
     size_t length = 0;
     snprintf(name, sizeof name, "data/%s_units", side);
-    char *text = heed_units_save(u, &length, e);
+    char *text = u ? heed_units_save(u, &length, e) : NULL; /* labels have none */
     put_text(c, t, name, text, length, e);
     snprintf(name, sizeof name, "data/%s_vocabulary", side);
     text = heed_vocab_save(v, &length, e);
@@ -57,7 +57,7 @@ heed_code job_save(job *j, const char *file, heed_error *e)
         text = heed_units_save(j->src_units, &length, e);
         put_text(c, &t, "data/source_units", text, length, e);
     }
-    put_side(c, &t, "target", j->tgt_units, j->tgt_vocab, e);
+    if (j->tgt_vocab) put_side(c, &t, "target", j->tgt_units, j->tgt_vocab, e);
     put_params(c, j, e);
     heed_checkpoint_set_text(c, "model", j->model.kind->name, e);
     heed_checkpoint_set_text(c, "task", job_traits_of(j)->task, e);
@@ -88,14 +88,15 @@ static heed_code load_data(job *j, const heed_checkpoint *c, const char *file, h
     const heed_checkpoint_array *set = bytes_at(c, "settings"), *units = bytes_at(c, "data/target_units");
     const heed_checkpoint_array *vocab = bytes_at(c, "data/target_vocabulary");
     const heed_checkpoint_array *src_units = bytes_at(c, "data/source_units"), *src_vocab = bytes_at(c, "data/source_vocabulary");
-    if (!set || !units || !vocab)
+    bool encoder = job_traits_of(j)->encoder, labels = j->kind == JOB_CLASSES || j->kind == JOB_TAGS;
+    if (!set || (encoder ? !src_units || !src_vocab || (labels && !vocab) : !units || !vocab))
         return heed_fail(e, HEED_FORMAT, "%s: has no settings or vocabulary: not a checkpoint of heed train", file);
     if (heed_options_defaults(settings_table, &j->set, e) ||
         heed_options_parse(settings_table, &j->set, file, set->data, (size_t)set->count, e))
         return e->code;
-    j->tgt_units = heed_units_restore(units->data, (size_t)units->count, e);
-    j->tgt_vocab = j->tgt_units ? heed_vocab_restore(file, vocab->data, (size_t)vocab->count, e) : NULL;
-    if (!j->tgt_vocab || !job_reads(j)) return e->code;
+    if (!encoder) j->tgt_units = heed_units_restore(units->data, (size_t)units->count, e);
+    if (!e->code && (!encoder || labels)) j->tgt_vocab = heed_vocab_restore(file, vocab->data, (size_t)vocab->count, e);
+    if (e->code || !job_reads(j)) return e->code;
     j->src_units = src_units ? heed_units_restore(src_units->data, (size_t)src_units->count, e) : j->tgt_units;
     j->src_vocab = src_vocab ? heed_vocab_restore(file, src_vocab->data, (size_t)src_vocab->count, e) : j->tgt_vocab;
     return e->code;

@@ -171,13 +171,15 @@ static heed_code draw_curves(const training *t, heed_error *e)
 static heed_code validate(training *t, double *loss, heed_error *e)
 {
     job *j = &t->j;
-    if (data_loss(&t->valid, j, t->g, loss, e)) return e->code;
-    bool better = *loss < j->best_loss;
-    heed_log_value values[] = {heed_log_real("valid_loss", *loss), heed_log_real("valid_perplexity", exp(*loss)),
-                               heed_log_bool("best", better), heed_log_real("seconds", seconds() - t->started)};
+    double accuracy;
+    if (data_loss(&t->valid, j, t->g, loss, &accuracy, e)) return e->code;
+    bool better = *loss < j->best_loss, encoder = job_traits_of(j)->encoder;
+    heed_log_value second = encoder ? heed_log_real("valid_accuracy", accuracy) : heed_log_real("valid_perplexity", exp(*loss));
+    heed_log_value values[] = {heed_log_real("valid_loss", *loss), second, heed_log_bool("best", better),
+                               heed_log_real("seconds", seconds() - t->started)};
     if (j->step > t->began) heed_runlog_write(t->log, j->step, values, 4, e);
-    heed_progress_note(t->progress, "step %lld: validation loss %.4f, perplexity %.3f%s", (long long)j->step, *loss, exp(*loss),
-                       better ? " (best)" : "");
+    heed_progress_note(t->progress, encoder ? "step %lld: validation loss %.4f, accuracy %.2f %%%s" : "step %lld: validation loss %.4f, perplexity %.3f%s",
+                       (long long)j->step, *loss, encoder ? 100 * accuracy : exp(*loss), better ? " (best)" : "");
     return e->code;
 }
 
@@ -280,8 +282,8 @@ static heed_code write_average(training *t, heed_error *e)
     if (!e->code && heed_average_write(mean, j->params))
         heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
     if (!e->code && !job_save(j, file, e)) {
-        double loss = NAN;
-        if (t->has_valid) data_loss(&t->valid, j, t->g, &loss, e);
+        double loss = NAN, accuracy;
+        if (t->has_valid) data_loss(&t->valid, j, t->g, &loss, &accuracy, e);
         fprintf(stderr, "the mean of the last %zu checkpoints", (count < wanted ? count : wanted) + last);
         if (t->has_valid) fprintf(stderr, ": validation loss %.4f", loss);
         fprintf(stderr, ", in %s\n", file);
@@ -300,10 +302,9 @@ static void print_beginning(training *t, heed_error *e)
     char *text = heed_options_text(settings_table, &j->set, e);
     if (t->fresh) printf("%s", text ? text : "");
     heed_free(text);
-    printf("%s: %s, %lld weights, ", t->a.run, job_traits_of(j)->name,
-           (long long)heed_params_size(j->params));
-    if (j->src_vocab) printf("%zu source and ", heed_vocab_size(j->src_vocab));
-    printf("%zu target symbols\n", heed_vocab_size(j->tgt_vocab));
+    printf("%s: %s, %lld weights, ", t->a.run, job_traits_of(j)->name, (long long)heed_params_size(j->params));
+    if (j->tgt_vocab && j->src_vocab) printf("%lld source %sand ", (long long)j->src_symbols, job_traits_of(j)->encoder ? "symbols " : "");
+    printf("%lld %s\n", (long long)(j->tgt_vocab ? j->tgt_symbols : j->src_symbols), job_traits_of(j)->targets);
     if (t->train.batches) {
         heed_batches_counts c = heed_batches_count(t->train.batches);
         printf("%zu examples in %zu batches an epoch, %.1f %% padding%s", c.examples, c.batches, 100 * c.padding,
@@ -375,12 +376,17 @@ int verb_train(int argc, char **argv)
         {"src", "FILE", &a->train.src, NULL, NULL, "source lines"},
         {"tgt", "FILE", &a->train.tgt, NULL, NULL, "target lines, one for every source line"},
         {"dict", "FILE", &a->train.dict, NULL, NULL, "dictionary: word TAB symbols, or as the CMU's"},
-        {"text", "FILE", &a->train.text, NULL, NULL, "plain text for a language model"},
+        {"text", "FILE", &a->train.text, NULL, NULL, "plain text for a language model; with --set objective=mlm for a masked one"},
+        {"labels", "FILE", &a->train.labels, NULL, NULL, "one label for every source line"},
+        {"tags", "FILE", &a->train.tags, NULL, NULL, "one tag for every source token"},
         {"valid-src", "FILE", &a->valid.src, NULL, NULL, "source lines to validate with"},
         {"valid-tgt", "FILE", &a->valid.tgt, NULL, NULL, "their target lines"},
         {"valid-dict", "FILE", &a->valid.dict, NULL, NULL, "dictionary to validate with"},
         {"valid-text", "FILE", &a->valid.text, NULL, NULL, "text to validate with"},
-        {"src-units", "UNITS", &a->src_units, NULL, NULL, "chars (the default), words, bpe:CODES or spm:MODEL"},
+        {"valid-labels", "FILE", &a->valid.labels, NULL, NULL, "labels to validate with"},
+        {"valid-tags", "FILE", &a->valid.tags, NULL, NULL, "tags to validate with"},
+        {"from", "CHECKPOINT", &a->from, NULL, NULL, "begin with the encoder of another run: units, vocabulary, sizes and weights"},
+        {"src-units", "UNITS", &a->src_units, NULL, NULL, "chars, words, bpe:CODES or spm:MODEL; by default chars, of encoders words"},
         {"tgt-units", "UNITS", &a->tgt_units, NULL, NULL, "the same for the target; with --dict the default is words"},
         {"model", "NAME", &a->model, NULL, NULL, "transformer (the default), rnn, lstm or gru: as --set model=NAME"},
         {"set", "KEY=VALUE", NULL, &a->sets, NULL, "a setting; any number of times"},
@@ -393,7 +399,8 @@ int verb_train(int argc, char **argv)
         {0},
     };
     static const char about[] =
-        "usage: heed train RUN --src FILE --tgt FILE | --dict FILE | --text FILE  --steps N | --minutes M  [option ...]\n\n"
+        "usage: heed train RUN --src FILE --tgt FILE | --dict FILE | --text FILE\n"
+        "                      | --src FILE --labels FILE | --src FILE --tags FILE  --steps N | --minutes M  [option ...]\n\n"
         "Trains a model in the folder RUN, which gets last.h5, best.h5, log.jsonl and curves.svg.\n"
         "A RUN that exists goes on where it stopped; a killed one loses nothing that was saved.\n"
         "Without --valid-... files a share of the data (hold_out) is kept for validation.\n\n";
@@ -420,6 +427,7 @@ int verb_train(int argc, char **argv)
     data_free(&t->train);
     data_free(&t->valid);
     job_free(&t->j);
+    job_free(&t->base);
     heed_graph_free(t->g);
     heed_free(t);
     return status;

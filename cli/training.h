@@ -8,7 +8,7 @@
 enum { MOST_SETS = 128 };
 
 typedef struct arguments {
-    const char *run, *config, *model, *steps, *minutes, *threads, *seed, *src_units, *tgt_units;
+    const char *run, *config, *model, *steps, *minutes, *threads, *seed, *src_units, *tgt_units, *from;
     data_files train, valid;
     const char *set_items[MOST_SETS];
     flag_list sets;
@@ -19,7 +19,7 @@ typedef struct arguments {
 
 typedef struct training {
     arguments a;
-    job j;
+    job j, base; /* base: of --from, while a new run begins */
     data train, valid;
     bool has_valid, fresh;
     int64_t began, planned; /* the step at which this process took over, and where the run is to end */
@@ -36,5 +36,11 @@ heed_code training_check(const arguments *a, heed_error *e);
 /* Reads the data, opens the folder and makes the job: a new one, or that of last.h5 where it is found. */
 heed_code training_begin(training *t, heed_error *e);
 bool training_file_exists(const char *file);
+
+/* --from (from.c), for a new run, in this order: loads its job as t->base and gives its units, vocabulary and sizes to t->j and `set`; refuses
+ * settings that make another encoder; copies the weights and frees t->base. */
+heed_code from_read(training *t, settings *set, heed_error *e);
+heed_code from_check(const training *t, heed_error *e);
+heed_code from_copy(training *t, heed_error *e);
 
 #endif

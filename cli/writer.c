@@ -46,6 +46,10 @@ int writer_open(writer *w, const char *verb, const char *file, const search_flag
     if (f->length_penalty && f->length_mean) return usage_error(verb, "--length-penalty and --length-mean exclude each other");
     if (f->threads && !flag_int(verb, "threads", f->threads, 1, 256, &threads)) return STATUS_USAGE;
     if (job_load(&w->j, file, false, e)) return failure(verb, e);
+    if (job_traits_of(&w->j)->encoder) {
+        heed_fail(e, HEED_INVALID, "%s: a %s writes nothing", file, job_traits_of(&w->j)->name);
+        return failure(verb, e);
+    }
     if (!search_options(w, verb, f)) return STATUS_USAGE;
     if (f->src_units && replace_units(&w->j, f->src_units, e)) return failure(verb, e);
     w->remove_bpe = f->remove_bpe;

@@ -49,7 +49,7 @@ int64_t heed_encoder_size(const heed_encoder_config *c)
 heed_tensor *heed_encoder_states(heed_graph *g, const heed_encoder *m, heed_tensor *ids, heed_tensor *lengths)
 {
     if (!m->config.recurrent) return heed_transformer_encode(g, &m->transformer, ids, lengths);
-    heed_tensor *x = heed_dropout(g, heed_embed_apply(g, &m->embed, ids), m->config.dropout);
+    heed_tensor *x = heed_dropout(g, heed_embed_apply(g, &m->embed, ids), m->config.emb_dropout);
     return heed_rnn_apply(g, &m->rnn, x, lengths, NULL, NULL);
 }
 

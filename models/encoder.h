@@ -21,7 +21,8 @@ typedef struct heed_encoder_config {
     heed_encoder_task task;
     int64_t vocabulary, classes;         /* classes of sequences or of tokens */
     heed_pooling pooling;                /* of classes of sequences */
-    double dropout;                      /* on the embeddings of a recurrent encoder, and on the head's input */
+    double dropout;                      /* on the head's input, unless tokens are masked */
+    double emb_dropout;                  /* on the embeddings of a recurrent encoder; a Transformer has its layer's */
     bool recurrent;
     heed_rnn_config rnn;                 /* if recurrent: `in` is the width of the embedding */
     heed_transformer_config transformer; /* if not: layer, enc_layers, positions and max_len count */

@@ -18,7 +18,7 @@ static heed_encoder_config variant(int v)
         {HEED_ENCODER_TAGS, HEED_POOL_MEAN}, {HEED_ENCODER_MASKED, HEED_POOL_MEAN}};
     int kind = v / 4;
     return (heed_encoder_config){
-        .task = tasks[v % 4].task, .pooling = tasks[v % 4].pooling, .vocabulary = SYMBOLS, .classes = CLASSES, .recurrent = kind > 0,
+        .task = tasks[v % 4].task, .pooling = tasks[v % 4].pooling, .vocabulary = SYMBOLS, .classes = CLASSES, .dropout = 0.1, .emb_dropout = 0.1, .recurrent = kind > 0,
         .rnn = {.kind = kind == 1 ? HEED_LSTM : HEED_GRU, .in = 5, .hidden = 4, .layers = kind, .bidirectional = kind == 2},
         .transformer = {.layer = {.d = 6, .heads = 2, .dk = 3, .dv = 3, .ff = 7, .activation = HEED_GELU, .pre_norm = true}, .enc_layers = 2,
                         .positions = HEED_POSITIONS_LEARNED, .max_len = 8}};
