@@ -1,7 +1,7 @@
 /* Recurrent encoder-decoders: sizes, gradients, steps against all at once, and decoders that write what the model would say. */
 #include "autograd/gradcheck.h"
 #include "autograd/memory.h"
-#include "check.h"
+#include "fixture.h"
 #include "models/decoding.h"
 #include "models/seq2seq.h"
 
@@ -85,6 +85,57 @@ static void sizes(void)
     heed_seq2seq_config c = config_of(5, HEED_GRU);
     c.hidden = INT64_MAX / 4;
     CU_ASSERT_EQUAL(heed_seq2seq_size(&c), INT64_MAX);
+}
+
+/* --- PyTorch's (tests/data/make_seq2seq.py) -------------------------------------------------------------------------------- */
+
+static heed_tensor *ids_of(heed_graph *g, const fixture *f, const char *name, int32_t *room)
+{
+    const array *a = find(f, "", name);
+    for (int64_t i = 0; i < a->count; i++) room[i] = (int32_t)a->values[i];
+    return heed_input(g, HEED_I32, a->rank, a->shape, room);
+}
+
+static void is_as_in_pytorch(const char *name, const heed_seq2seq_config *c)
+{
+    fixture *f = load("seq2seq.expected", name);
+    world w = world_new(c, HEED_F64);
+    int32_t ids[3][16];
+    int gradients = 0;
+    for (int i = 0; i < f->count; i++) gradients += !strncmp(f->items[i].name, "d.", 2);
+    CU_ASSERT_EQUAL(gradients, heed_params_count(w.ps));
+    for (int i = 0; i < heed_params_count(w.ps); i++) {
+        heed_param *p = heed_params_at(w.ps, i);
+        const array *a = find(f, "", heed_param_name(p));
+        CU_ASSERT_FATAL(same_shape(a, heed_param_rank(p), heed_param_shape(p)));
+        memcpy(heed_param_data(p), a->values, (size_t)a->count * sizeof(double));
+    }
+    heed_teaching t = {.src = ids_of(w.g, f, "src", ids[0]), .lengths = ids_of(w.g, f, "lengths", ids[1]), .tgt = ids_of(w.g, f, "tgt", ids[2])};
+    heed_tensor *y = heed_model_logits(w.g, heed_seq2seq_model(w.m), &t);
+    compare("y", find(f, "", "y"), heed_data(w.g, y));
+    const array *above = find(f, "", "dy");
+    heed_tensor *dy = heed_input(w.g, HEED_F64, above->rank, above->shape, above->values);
+    heed_backward(w.g, heed_sum(w.g, heed_mul(w.g, y, dy), HEED_ALL, false));
+    for (int i = 0; i < heed_params_count(w.ps); i++) {
+        heed_param *p = heed_params_at(w.ps, i);
+        compare(heed_param_name(p), find(f, "d.", heed_param_name(p)), heed_param_grad(p));
+    }
+    CU_ASSERT_EQUAL(heed_graph_error(w.g)->code, HEED_OK);
+    world_free(&w);
+    free(f);
+}
+
+static void pytorch(void)
+{
+    heed_seq2seq_config c = {.kind = HEED_LSTM, .src_vocab = 7, .tgt_vocab = 7, .emb = 3, .enc_hidden = 2, .hidden = 4, .layers = 1,
+                             .bidirectional = true, .score = heed_score_find("additive"), .attention_width = 5, .feed = HEED_FEED_CONTEXT,
+                             .initial = HEED_INITIAL_LAST, .bridge = true, .tie = HEED_TIE_NONE};
+    is_as_in_pytorch("lstm", &c);
+    c.kind = HEED_GRU;
+    c.conditional = true;
+    c.initial = HEED_INITIAL_MEAN;
+    c.tie = HEED_TIE_OUTPUT;
+    is_as_in_pytorch("cgru", &c);
 }
 
 /* --- gradients -------------------------------------------------------------------------------------------------------------- */
@@ -267,6 +318,6 @@ static void refusals(void)
     refused(d, "at least 1");
 }
 
-CHECK_MAIN("recurrent encoder-decoders", {"sizes are counted", sizes}, {"gradients of every kind of decoder", gradients},
+CHECK_MAIN("recurrent encoder-decoders", {"sizes are counted", sizes}, {"logits and gradients are PyTorch's", pytorch}, {"gradients of every kind of decoder", gradients},
            {"what is written is what was taught", written_is_taught}, {"beams score as the model does", beam_scores_are_log_probabilities},
            {"weights can be kept", weights_can_be_kept}, {"what cannot be is refused", refusals})
