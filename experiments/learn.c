@@ -47,6 +47,13 @@ static bool step(lab *l, learn *t, heed_optimizer *o, int64_t i, double *loss)
     return lab_check(l, heed_optimizer_error(o));
 }
 
+/* The share of all looks that are due after i steps, rounded down, has grown. */
+static bool is_due(const learn *t, int64_t i)
+{
+    double share = (double)t->looks / (double)t->steps;
+    return i == t->steps ? t->looks > 0 : floor((double)i * share) > floor((double)(i - 1) * share);
+}
+
 bool learn_run(lab *l, learn *t)
 {
     if (!lab_ok(l)) return false;
@@ -70,10 +77,12 @@ bool learn_run(lab *l, learn *t)
         t->done = i;
         if (i > t->steps - t->steps / 10 - 1) sum += loss, count++;
         heed_progress_step(p, i, 0, loss, heed_schedule_at(&t->schedule, i));
-        if (t->look && (i == t->steps || (t->every && i % t->every == 0))) {
+        if (t->look && is_due(t, i)) {
+            double start = lab_clock();
             heed_graph_reset(lab_graph(l));
             heed_graph_training(lab_graph(l), false);
             t->look(l, t->context, i, loss);
+            began += lab_clock() - start;
         }
     }
     if (count) t->last = sum / (double)count;

@@ -8,10 +8,10 @@ typedef struct learn {
     const char *name;            /* for the progress line */
     heed_params *params;
     heed_tensor *(*loss)(heed_graph *g, void *context, int64_t step); /* records the loss of batch `step`, from 1; one number */
-    /* after every `every` steps (0: never) and at the end, out of training; may reset the graph. */
+    /* `looks` times, evenly, the last one at the end; out of training. May reset the graph; its time does not count. */
     void (*look)(lab *l, void *context, int64_t step, double loss);
     void *context;
-    int64_t every;
+    int64_t looks;
     const char *rule;            /* of optimizer.h; NULL: adam with beta2 0.98 and eps 1e-9 */
     heed_schedule schedule;      /* its `steps`, where 0, are those of the training */
     double clip;                 /* norm of the gradients; 0: 1 */

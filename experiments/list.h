@@ -6,7 +6,9 @@
 
 #define LAB_EXPERIMENTS(X) \
     X(positions) \
-    X(complexity)
+    X(lookup) \
+    X(complexity) \
+    X(regularisation)
 
 #define LAB_DECLARE(name) extern const lab_experiment lab_##name;
 LAB_EXPERIMENTS(LAB_DECLARE)

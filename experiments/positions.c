@@ -14,7 +14,7 @@ static const char see[] =
     "learned one has none, that without positions nothing is learned, and that the learned encoding falls to chance where its training "
     "ended, while the sinusoidal one fades.";
 
-enum { D = 32, L = 64, LONGEST = 3 * L, SYMBOLS = 16, ROWS = 32, FURTHEST = 16, LENGTHS = 6, TEST_ROWS = 64 };
+enum { D = 32, L = 64, LONGEST = 3 * L, SYMBOLS = 16, ROWS = 32, FURTHEST = 16, LENGTHS = 6, TEST_ROWS = 64, BUCKET = 8, BUCKETS = LONGEST / BUCKET };
 
 /* --- the model: tells at every position which symbol stands before it ------------------------------------------------------- */
 
@@ -64,8 +64,8 @@ static heed_tensor *loss(heed_graph *g, void *context, int64_t step)
     return heed_cross_entropy(g, logits(g, m), targets, -1, 0, HEED_MEAN);
 }
 
-/* Share of right answers in sequences of one length. */
-static double accuracy(lab *l, model *m, int64_t length)
+/* Share of right answers in sequences of one length, and of BUCKET positions each in `by_position` (or NULL). */
+static double accuracy(lab *l, model *m, int64_t length, double *by_position)
 {
     heed_graph *g = lab_graph(l);
     heed_graph_reset(g);
@@ -73,9 +73,15 @@ static double accuracy(lab *l, model *m, int64_t length)
     draw(m, TEST_ROWS, length);
     const int32_t *said = heed_data(g, heed_argmax(g, logits(g, m), -1, false));
     if (!lab_check(l, heed_graph_error(g))) return NAN;
-    heed_accuracy sums = {0};
-    heed_accuracy_add(&sums, said, m->before, m->rows * m->steps, -1);
-    return heed_token_accuracy(&sums);
+    heed_accuracy all = {0};
+    for (int64_t p = 0; p < length; p += BUCKET) {
+        heed_accuracy part = {0};
+        for (int64_t r = 0; r < m->rows; r++) heed_accuracy_add(&part, said + r * length + p, m->before + r * length + p, BUCKET, -1);
+        all.tokens += part.tokens;
+        all.right_tokens += part.right_tokens;
+        if (by_position) by_position[p / BUCKET] = heed_token_accuracy(&part);
+    }
+    return heed_token_accuracy(&all);
 }
 
 /* --- the criteria ----------------------------------------------------------------------------------------------------------- */
@@ -189,20 +195,27 @@ static void work(lab *l, heed_position_kind kind, uint64_t seed)
     m.symbols = lab_alloc(l, TEST_ROWS * LONGEST, sizeof *m.symbols);
     m.before = lab_alloc(l, TEST_ROWS * LONGEST, sizeof *m.before);
     init(&m, ps, kind);
-    learn t = {.name = "positions", .params = ps, .loss = loss, .context = &m, .steps = lab_quick(l) ? 300 : 3000,
+    learn t = {.name = "positions", .params = ps, .loss = loss, .context = &m, .steps = lab_quick(l) ? 300 : 1500,
                .schedule = {.kind = HEED_SCHEDULE_COSINE, .lr = 3e-3, .warmup = 50}};
     if (lab_check(l, heed_params_error(ps)) && learn_run(l, &t)) {
-        double lengths[LENGTHS], right[LENGTHS];
+        double lengths[LENGTHS], right[LENGTHS], places[BUCKETS], by_position[BUCKETS], beyond = 0;
         for (int i = 0; i < LENGTHS; i++) {
             lengths[i] = (i + 1) * L / 2.0;
-            right[i] = accuracy(l, &m, (int64_t)lengths[i]);
+            right[i] = accuracy(l, &m, (int64_t)lengths[i], i == LENGTHS - 1 ? by_position : NULL);
+        }
+        for (int i = 0; i < BUCKETS; i++) {
+            places[i] = BUCKET * (i + 0.5);
+            if (i >= L / BUCKET) beyond += by_position[i] / (BUCKETS - L / BUCKET);
         }
         const float *pe = encoding(l, &m);
         if (pe) measure(l, pe);
         lab_put_array(l, "length", 1, (int64_t[]){LENGTHS}, lengths);
         lab_put_array(l, "accuracy", 1, (int64_t[]){LENGTHS}, right);
         lab_put(l, "accuracy_L", right[1]);
+        lab_put_array(l, "place", 1, (int64_t[]){BUCKETS}, places);
+        lab_put_array(l, "by_position", 1, (int64_t[]){BUCKETS}, by_position);
         lab_put(l, "accuracy_3L", right[LENGTHS - 1]);
+        lab_put(l, "beyond", beyond);
         lab_put(l, "steps", (double)t.done);
     }
     heed_params_free(ps);
@@ -233,14 +246,42 @@ static char *draw_products(lab *l, const char *const *pieces, int count)
 
 static char *draw_accuracy(lab *l, const char *const *pieces, int count)
 {
-    heed_curve curves[4];
+    heed_curve curves[2][4];
     int64_t n = 0;
     for (int i = 0; i < count; i++) {
         const double *x = lab_array(l, pieces[i], "length", 1, &n), *y = lab_array(l, pieces[i], "accuracy", 1, &n);
-        curves[i] = (heed_curve){pieces[i], x, y, (size_t)n};
+        curves[0][i] = (heed_curve){pieces[i], x, y, (size_t)n};
+        x = lab_array(l, pieces[i], "place", 1, &n);
+        y = lab_array(l, pieces[i], "by_position", 1, &n);
+        curves[1][i] = (heed_curve){pieces[i], x, y, (size_t)n};
     }
-    heed_plot plot = {"share of right answers", curves, (size_t)count, false};
-    return heed_figure_curves(lab_text(l, "Trained on lengths up to %d", L), "length of the sequences tested", &plot, 1, lab_error(l));
+    heed_plot plots[] = {{"right answers in sequences of a length", curves[0], (size_t)count, false},
+                         {lab_text(l, "right answers at a position, in sequences of %d", LONGEST), curves[1], (size_t)count, false}};
+    return heed_figure_curves(lab_text(l, "Trained on lengths up to %d", L), "length; position", plots, 2, lab_error(l));
+}
+
+/* The sinusoidal encoding at a usual width. */
+static char *draw_sinusoid(lab *l)
+{
+    enum { WIDE = 128 };
+    heed_graph *g = lab_graph(l);
+    heed_graph_reset(g);
+    const float *wide = heed_data(g, heed_sinusoid(g, HEED_F32, 0, L, WIDE));
+    if (!lab_check(l, heed_graph_error(g))) return NULL;
+    return heed_figure_values("The sinusoidal encoding", lab_text(l, "positions 0 to %d", L - 1), lab_text(l, "%d dimensions", WIDE), "PE",
+                              &(heed_heatmap){NULL, wide, L, WIDE, NULL, NULL}, 1, lab_error(l));
+}
+
+/* The encodings that the models had. */
+static char *draw_maps(lab *l, const char *const *pieces, int count)
+{
+    enum { MOST = 2 };
+    heed_heatmap maps[MOST] = {{0}};
+    int64_t shape[2];
+    for (int i = 0; i < count && i < MOST; i++)
+        maps[i] = (heed_heatmap){pieces[i], lab_floats(l, pieces[i], "encoding", 2, shape), L, D, NULL, NULL};
+    return heed_figure_values("The encodings of the models", lab_text(l, "positions 0 to %d", L - 1), lab_text(l, "%d dimensions", D), "PE", maps,
+                              (size_t)count, lab_error(l));
 }
 
 static void run(lab *l)
@@ -260,7 +301,7 @@ static void run(lab *l)
 
     static const heed_table_column columns[] = {
         {"least_distance", "least distance", -3}, {"spread", "spread of products", -2}, {"map_error", "error of M_k", -2},
-        {"largest", "largest", -3}, {"change", "change by seed", -2}, {"accuracy_L", "right at L", 3}, {"accuracy_3L", "right at 3L", 3},
+        {"largest", "largest", -3}, {"change", "change by seed", -2}, {"accuracy_L", "right at L", 3}, {"accuracy_3L", "at 3L", 3}, {"beyond", "beyond L", 3},
         {"steps", "steps", 0}, {"seconds", "seconds", 1}};
     enum { COLUMNS = sizeof columns / sizeof *columns };
     const char *names[KINDS];
@@ -275,9 +316,12 @@ static void run(lab *l)
         values[r * COLUMNS + 4] = change;
     }
     lab_table(l, "criteria", &(heed_table){"Criteria of a positional encoding", "encoding", columns, COLUMNS, names, values, KINDS});
+    lab_picture(l, "sinusoid", "Each row is a position. The sinusoids turn more slowly from one pair of dimensions to the next.", draw_sinusoid(l));
+    lab_picture(l, "maps", "A learned encoding has no order that the eye can see.",
+                draw_maps(l, names, 2));
     lab_picture(l, "products", "The product of two positions' encodings against their distance, from different positions on.",
                 draw_products(l, names, 2));
-    lab_picture(l, "lengths", "Each curve is a model that was trained on sequences of up to 64 symbols.", draw_accuracy(l, names, KINDS));
+    lab_picture(l, "lengths", "Each curve is a model that was trained on sequences of up to 64 symbols; beyond, the learned positions were never trained.", draw_accuracy(l, names, KINDS));
 }
 
 const lab_experiment lab_positions = {

@@ -52,6 +52,10 @@ typedef struct heed_heatmap {
 char *heed_figure_heatmaps(const char *title, const char *rows, const char *columns, const heed_heatmap *maps, size_t count,
                            heed_error *e);
 
+/* The same of any numbers, called `name`: where some are below 0, blue below, white at 0 and red above it. Values are not limited. */
+char *heed_figure_values(const char *title, const char *rows, const char *columns, const char *name, const heed_heatmap *maps, size_t count,
+                         heed_error *e);
+
 /* A grid of small panels without labels: maps[layer * heads + head], a name for each layer; a map without weights leaves its
  * place empty. The maps' titles are shown when the pointer rests on them. */
 char *heed_figure_overview(const char *title, const heed_heatmap *maps, const char *const *layer_names, size_t layers,

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 820, LEFT = 66, RIGHT = 22, PLOT = 190, ABOVE = 34, BELOW = 26, HEAD = 52, FOOT = 34 };
+enum { WIDTH = 820, LEFT = 66, RIGHT = 22, PLOT = 190, ABOVE = 34, BELOW = 26, HEAD = 52, FOOT = 34, LINE = 18, WIDEST_NAME = 160 };
 enum { SPAN = WIDTH - LEFT - RIGHT };
 
 typedef struct { double low, high; bool logarithmic; } axis;
@@ -158,19 +158,45 @@ static void put_curve(heed_buffer *b, const heed_curve *c, const axis *x, const 
     }
 }
 
-/* Title at the left, legend at the right of the line above the plot. */
+static double entry_width(const heed_curve *c) { return fmin(heed_svg_text_width(c->name, 12), WIDEST_NAME) + 40; }
+
+/* Lines that the legend needs below the title: 0 where it fits beside it. */
+static int legend_lines(const heed_plot *p)
+{
+    double used = heed_svg_text_width(p->title, 13) + 30;
+    for (size_t i = 0; p->count > 1 && i < p->count; i++) used += entry_width(&p->curves[i]);
+    if (p->count < 2 || used <= SPAN) return 0;
+    int lines = 1;
+    used = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        double width = entry_width(&p->curves[i]);
+        if (used > 0 && used + width > SPAN) lines++, used = 0;
+        used += width;
+    }
+    return lines;
+}
+
+static void put_entry(heed_buffer *b, const heed_plot *p, size_t i, double x, double y)
+{
+    heed_buffer_format(b, "<path stroke=\"#%s\" stroke-width=\"3\" d=\"", heed_svg_colour(i));
+    heed_svg_point(b, "M", x, y - 4);
+    heed_buffer_put(b, "h18\"/>\n");
+    heed_svg_put_text(b, x + 24, y, (heed_svg_text){.size = 12, .widest = WIDEST_NAME}, p->curves[i].name);
+}
+
+/* Above the plot: title at the left, legend at the right, or in lines of its own. */
 static void put_legend(heed_buffer *b, const heed_plot *p, double top)
 {
-    double at = WIDTH - RIGHT;
-    for (size_t i = p->count; p->count > 1 && i-- > 0;) {
-        double width = fmin(heed_svg_text_width(p->curves[i].name, 12), 160);
-        heed_svg_put_text(b, at - width, top - 10, (heed_svg_text){.size = 12, .widest = 160}, p->curves[i].name);
-        heed_buffer_format(b, "<path stroke=\"#%s\" stroke-width=\"3\" d=\"", heed_svg_colour(i));
-        heed_svg_point(b, "M", at - width - 24, top - 14);
-        heed_buffer_put(b, "h18\"/>\n");
-        at -= width + 40;
+    int lines = legend_lines(p);
+    double at = lines ? LEFT : WIDTH - RIGHT + 16, y = top - 10 - LINE * lines;
+    heed_svg_put_text(b, LEFT, y, (heed_svg_text){.size = 13, .bold = true, .widest = SPAN}, p->title);
+    for (size_t i = p->count; !lines && p->count > 1 && i-- > 0;) put_entry(b, p, i, at -= entry_width(&p->curves[i]), y);
+    for (size_t i = 0; lines && i < p->count; i++) {
+        double width = entry_width(&p->curves[i]);
+        if (i == 0 || at + width > LEFT + SPAN) at = LEFT, y += LINE;
+        put_entry(b, p, i, at, y);
+        at += width;
     }
-    heed_svg_put_text(b, LEFT, top - 10, (heed_svg_text){.size = 13, .bold = true, .widest = at - LEFT}, p->title);
 }
 
 static char *draw(const char *title, const char *x_name, bool log_x, const heed_plot *plots, size_t count, heed_error *e)
@@ -184,11 +210,13 @@ static char *draw(const char *title, const char *x_name, bool log_x, const heed_
         for (size_t k = 0; k < plots[i].count; k++) include(&x, plots[i].curves[k].x, plots[i].curves[k].count);
     bool some = settle(&x, 0);
     heed_buffer b = {0};
-    heed_svg_begin(&b, WIDTH, HEAD + FOOT + (double)count * (ABOVE + PLOT + BELOW), title);
+    double height = HEAD + FOOT, top = HEAD;
+    for (size_t i = 0; i < count; i++) height += ABOVE + LINE * legend_lines(&plots[i]) + PLOT + BELOW;
+    heed_svg_begin(&b, WIDTH, height, title);
     heed_svg_put_text(&b, LEFT, 34, (heed_svg_text){.size = 17, .bold = true, .widest = SPAN}, title);
     for (size_t i = 0; i < count; i++) {
         const heed_plot *p = &plots[i];
-        double top = HEAD + ABOVE + (double)i * (ABOVE + PLOT + BELOW);
+        top += ABOVE + LINE * legend_lines(p);
         axis y = {NAN, NAN, p->log_scale};
         for (size_t k = 0; k < p->count; k++) include(&y, p->curves[k].y, p->curves[k].count);
         put_legend(&b, p, top);
@@ -200,6 +228,7 @@ static char *draw(const char *title, const char *x_name, bool log_x, const heed_
             heed_svg_put_text(&b, LEFT + SPAN / 2.0, top + PLOT / 2.0,
                               (heed_svg_text){.size = 13, .anchor = HEED_SVG_MIDDLE, .class = "soft"}, "nothing to show yet");
         }
+        top += PLOT + BELOW;
     }
     heed_svg_end(&b);
     return heed_buffer_take(&b, "a picture of curves", e);

@@ -333,6 +333,44 @@ static bool draws(void *unused)
     return !e.code;
 }
 
+/* Below 0 blue, 0 white, above red; without negative values the colours of weights. Values are told as they are. */
+static void values_may_be_negative(void)
+{
+    const float w[] = {-2.5f, 0, 1, NAN}, positive[] = {0, 250, 1, 2};
+    heed_heatmap m = {"m", w, 2, 2, NULL, NULL};
+    char *svg = heed_figure_values("t", "r", "c", "height", &m, 1, NULL);
+    CU_ASSERT(check_says(svg, ">height</text>"));
+    CU_ASSERT(check_says(svg, ">-2.5</text>"));
+    CU_ASSERT(check_says(svg, ">2.5</text>"));
+    CU_ASSERT(check_says(svg, "#2166ac"));
+    CU_ASSERT(check_says(svg, "<path fill=\"#f7f7f7\""));
+    CU_ASSERT(check_says(svg, "1: 2 0, 1 -2.5"));
+    CU_ASSERT(check_says(svg, "class=\"void\""));
+    good(svg, NULL, NULL);
+    m.weights = positive;
+    svg = heed_figure_values("t", "r", "c", "height", &m, 1, NULL);
+    CU_ASSERT(check_says(svg, ">250</text>"));
+    CU_ASSERT(check_says(svg, "#fde725"));
+    CU_ASSERT(!strstr(svg, "#2166ac"));
+    good(svg, NULL, NULL);
+}
+
+/* A legend that does not fit beside the title has lines of its own, and the picture grows by them. */
+static void long_legends_wrap(void)
+{
+    static const char *const names[] = {"a curve of a long name", "another one of a long name", "a third one of a long name", "a fourth curve",
+                                        "a fifth curve of a name", "a sixth curve of a name"};
+    const double x[] = {1, 2}, y[] = {1, 3};
+    heed_curve curves[6];
+    for (int i = 0; i < 6; i++) curves[i] = (heed_curve){names[i], x, y, 2};
+    double one, two;
+    good(heed_figure_curves("t", "x", &(heed_plot){"title", curves, 2, false}, 1, NULL), NULL, &one);
+    char *svg = heed_figure_curves("t", "x", &(heed_plot){"title", curves, 6, false}, 1, NULL);
+    for (int i = 0; i < 6; i++) CU_ASSERT(check_says(svg, names[i]));
+    good(svg, NULL, &two);
+    CU_ASSERT(two >= one + 36);
+}
+
 static void refused_memory_is_an_error(void) { CU_ASSERT(check_refusals(draws, NULL) > 10); }
 
 CHECK_MAIN("figures", {"any label makes a sound picture", any_label_makes_a_sound_picture},
@@ -340,4 +378,5 @@ CHECK_MAIN("figures", {"any label makes a sound picture", any_label_makes_a_soun
            {"an overview has every head", an_overview_has_every_head}, {"curves", curves},
            {"curves over a logarithmic axis", curves_over_a_logarithmic_axis}, {"arcs join tokens", arcs_join_tokens},
            {"the same input gives the same bytes", the_same_input_gives_the_same_bytes}, {"files", files},
+           {"values may be negative", values_may_be_negative}, {"long legends wrap", long_legends_wrap},
            {"bad input is told", bad_input_is_told}, {"refused memory is an error", refused_memory_is_an_error})

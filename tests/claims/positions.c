@@ -15,5 +15,6 @@ void claim_positions(void)
     CLAIM(claims_cell(file, "sinusoidal", "change") == 0);
     CLAIM(claims_cell(file, "learned", "change") > 0.1);
     CLAIM(claims_cell(file, "sinusoidal", "accuracy_L") > 2 * claims_cell(file, "none", "accuracy_L"));
+    CLAIM(claims_cell(file, "sinusoidal", "beyond") > 1.5 * claims_cell(file, "learned", "beyond"));
     CLAIM(claims_cell(file, "sinusoidal", "accuracy_3L") > 1.5 * claims_cell(file, "none", "accuracy_3L"));
 }
