@@ -45,7 +45,7 @@ typedef struct bench_case {
 } bench_case;
 
 extern const bench_case bench_cases[]; /* ended by a name of NULL */
-extern const bench_family bench_train, bench_encode, bench_decode, bench_attention, bench_scalar, bench_seq2seq;
+extern const bench_family bench_train, bench_encode, bench_decode, bench_attention, bench_scalar, bench_seq2seq, bench_lstm;
 
 /* NULL and a sentence that tells the nearest name. */
 const bench_case *bench_find(const char *name, heed_error *e);

@@ -13,6 +13,8 @@ const bench_case bench_cases[] = {
     {"lm-nano", &bench_train, 60, "vocab=65,d=128,h=4,ff=512,enc=0,dec=4,batch=12,src_len=0,tgt_len=64,p=0,masked=no"},
     {"seq2seq", &bench_seq2seq, 20, "vocab=9700,emb=128,hid=256,batch=32,src_len=16,tgt_len=16"},
     {"seq2seq-small", &bench_seq2seq, 40, "vocab=80,emb=64,hid=64,batch=16,src_len=10,tgt_len=8"},
+    {"lstm-lm", &bench_lstm, 12, "vocab=10000,hid=256,layers=2,batch=20,length=35"},
+    {"lstm-small", &bench_lstm, 60, "vocab=80,hid=64,layers=1,batch=8,length=20"},
     {"scalar", &bench_scalar, 20, "nodes=10000"},
     {"attn-512", &bench_attention, 10, "batch=8,heads=8,length=512,dk=64,causal=no"},
     {"attn-2048", &bench_attention, 6, "batch=2,heads=8,length=2048,dk=64,causal=no"},

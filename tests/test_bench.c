@@ -14,7 +14,7 @@ static void weights_are_those_of_pytorch(void)
 {
     static const struct { const char *name; int64_t weights; } list[] = {
         {"m30k-tiny", 2566656}, {"g2p", 1861632}, {"g2p-small", 238592}, {"lm-tiny", 562688},
-        {"lm-nano", 801408}, {"encode-1", 24034304}, {"scalar", 1}, {"attn-512", 0},
+        {"lm-nano", 801408}, {"lstm-lm", 6182672}, {"lstm-small", 43600}, {"encode-1", 24034304}, {"scalar", 1}, {"attn-512", 0},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         bench_work w;
@@ -32,6 +32,7 @@ static void every_case_runs(void)
         {&bench_encode, "vocab=11,d=8,h=2,ff=8,enc=1,batch=2,length=3"},
         {&bench_decode, "vocab=11,d=8,h=2,ff=8,layers=1,batch=3,src_len=4,new=5"},
         {&bench_attention, "batch=2,heads=2,length=5,dk=4"},
+        {&bench_lstm, "vocab=11,hid=5,layers=2,batch=3,length=4"},
         {&bench_scalar, "nodes=10"},
     };
     for (const bench_case *c = bench_cases; c->name; c++)
