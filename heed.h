@@ -29,6 +29,7 @@
 #include "models/layers.h"
 #include "models/model.h"
 #include "models/recurrent.h"
+#include "models/recurrent_lm.h"
 #include "models/score.h"
 #include "models/seq2seq.h"
 #include "models/transformer.h"

@@ -143,9 +143,15 @@ static heed_code encode_text(data *d, const job *j, heed_part part, heed_error *
     if (end - from < 2) return heed_fail(e, HEED_INVALID, "%s: too short: %zu symbols to %s", heed_text_name(d->text), end - from,
                                          part == HEED_HELD_OUT_WORDS ? "validate with" : "learn from");
     d->windows = heed_windows_create(d->ids.items + from, end - from, (size_t)j->set.rows, (size_t)j->set.window, e);
-    d->count = d->windows ? (int64_t)heed_windows_count(d->windows) : 0;
+    if (!d->windows) return e->code;
+    d->streams = heed_model_state(j->model) > 0;
+    d->count = (int64_t)(d->streams ? heed_windows_through_count : heed_windows_count)(d->windows);
+    if (d->streams && part != HEED_HELD_OUT_WORDS && !heed_windows_stream_count(d->windows))
+        heed_fail(e, HEED_INVALID, "%s: too short: %zu symbols for rows=%lld", heed_text_name(d->text), end - from, (long long)j->set.rows);
     return e->code;
 }
+
+bool data_starts_over(const data *d, uint64_t i) { return !d->streams || i % heed_windows_stream_count(d->windows) == 0; }
 
 heed_code data_encode(data *d, const job *j, heed_part part, bool in_order, heed_error *e)
 {
@@ -169,6 +175,7 @@ heed_code data_encode(data *d, const job *j, heed_part part, bool in_order, heed
 
 const heed_batch *data_batch(data *d, const job *j, uint64_t i)
 {
+    if (d->streams) return heed_windows_streams(d->windows, i);
     if (d->windows) return heed_windows_random(d->windows, (uint64_t)j->set.seed, i);
     const heed_batch *b = heed_batches_at(d->batches, i);
     return d->masking ? heed_masked_batch(d->masking, b, (uint64_t)j->set.seed, i) : b;
@@ -177,7 +184,7 @@ const heed_batch *data_batch(data *d, const job *j, uint64_t i)
 /* The masks of a validation are always the same. */
 const heed_batch *data_valid_batch(data *d, int64_t i)
 {
-    if (d->windows) return heed_windows_in_order(d->windows, (size_t)i);
+    if (d->windows) return (d->streams ? heed_windows_through : heed_windows_in_order)(d->windows, (size_t)i);
     const heed_batch *b = heed_batches_at(d->batches, (uint64_t)i);
     return d->masking ? heed_masked_batch(d->masking, b, 0, UINT64_MAX) : b;
 }
@@ -186,20 +193,24 @@ heed_code data_loss(data *d, const job *j, heed_graph *g, double *loss, double *
 {
     double sum = 0, tokens = 0, right = 0;
     bool encoder = job_traits_of(j)->encoder;
+    carry c;
+    if (carry_begin(&c, j, e)) return e->code;
     heed_graph_training(g, false);
     for (int64_t i = 0; i < d->count && !e->code; i++) {
         const heed_batch *b = data_valid_batch(d, i);
         heed_tensor *values[2], *logits;
         heed_graph_reset(g);
-        values[0] = job_loss(j, g, b, 0, &logits);
+        values[0] = job_loss(j, g, b, 0, &logits, &c);
         if (encoder) values[1] = job_right(g, b, logits);
         heed_run(g, 1 + encoder, values);
         sum += heed_item(g, values[0]);
         if (encoder) right += heed_item(g, values[1]);
+        carry_on(&c, g);
         tokens += (double)b->target_tokens;
         const heed_error *failed = heed_graph_error(g);
         if (failed->code) heed_fail(e, failed->code, "%s", failed->message);
     }
+    carry_free(&c);
     *loss = sum / tokens;
     *accuracy = encoder ? right / tokens : NAN;
     return e->code;

@@ -14,6 +14,7 @@ typedef struct data {
     heed_batches *batches;
     heed_ids ids;
     heed_windows *windows;
+    bool streams;          /* windows follow each other from batch to batch, for a model that carries its state */
     heed_masking *masking;
     int64_t count;         /* batches in a round of validation */
 } data;
@@ -32,6 +33,8 @@ heed_code data_encode(data *d, const job *j, heed_part part, bool in_order, heed
 /* Batch `i` of training (endless), or of validation (below d->count). */
 const heed_batch *data_batch(data *d, const job *j, uint64_t i);
 const heed_batch *data_valid_batch(data *d, int64_t i);
+/* Whether nothing is carried from the batch before into batch `i` of training. */
+bool data_starts_over(const data *d, uint64_t i);
 
 /* Mean loss a target symbol over a validation set, without smoothing and dropout; of encoders, the share of right targets too (else NaN). */
 heed_code data_loss(data *d, const job *j, heed_graph *g, double *loss, double *accuracy, heed_error *e);

@@ -44,12 +44,14 @@ static heed_code score_targets(const writer *w, data *d, report *r, heed_error *
 {
     heed_accuracy accuracy = {0};
     double sum = 0;
+    carry c;
+    if (carry_begin(&c, &w->j, e)) return e->code;
     heed_graph_training(w->g, false);
     for (int64_t i = 0; i < d->count && !e->code; i++) {
         const heed_batch *b = data_valid_batch(d, i);
         heed_tensor *values[2];
         heed_graph_reset(w->g);
-        values[0] = job_loss(&w->j, w->g, b, 0, &values[1]);
+        values[0] = job_loss(&w->j, w->g, b, 0, &values[1], &c);
         heed_run(w->g, 2, values);
         sum += heed_item(w->g, values[0]);
         const float *logits = heed_data(w->g, values[1]);
@@ -59,8 +61,10 @@ static heed_code score_targets(const writer *w, data *d, report *r, heed_error *
         else if (!said) heed_fail(e, HEED_NO_MEMORY, "no memory for a batch");
         else add_accuracy(&accuracy, b, logits, w->j.tgt_symbols, said);
         heed_free(said);
+        carry_on(&c, w->g);
         r->tokens += (int64_t)b->target_tokens;
     }
+    carry_free(&c);
     r->loss = sum / (double)r->tokens;
     r->perplexity = exp(r->loss);
     r->token_accuracy = heed_token_accuracy(&accuracy);

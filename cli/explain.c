@@ -24,7 +24,7 @@ static int explain(job *j, const shape *s, heed_error *e)
                (long long)(job_reads(j) ? s->src_len : 0), (long long)s->tgt_len);
         heed_graph_training(g, true);
         heed_cost c;
-        if (heed_graph_explain(g, job_loss(j, g, &b, j->set.label_smoothing, NULL), true, &c, stdout))
+        if (heed_graph_explain(g, job_loss(j, g, &b, j->set.label_smoothing, NULL, NULL), true, &c, stdout))
             heed_fail(e, heed_graph_error(g)->code, "%s", heed_graph_error(g)->message);
         else {
             double weights = (double)heed_params_size(j->params) * 4 / 1048576;

@@ -26,7 +26,7 @@ heed_code job_build(job *j, bool training, heed_error *e)
     int64_t bad = j->plateau.bad;
     j->plateau = heed_plateau_new(j->set.decay_factor, j->set.decay_every);
     if (j->step) j->plateau.best = best, j->plateau.scale = scale, j->plateau.bad = bad;
-    return training ? build_optimizer(j, e) : HEED_OK;
+    return training && !carry_begin(&j->carry, j, e) ? build_optimizer(j, e) : e->code;
 }
 
 double job_rate(const job *j, int64_t step)
@@ -43,6 +43,7 @@ void job_free(job *j)
 {
     heed_optimizer_free(j->optimizer);
     heed_params_free(j->params);
+    carry_free(&j->carry);
     heed_free(j->modules);
     if (j->src_units != j->tgt_units) heed_units_free(j->src_units);
     heed_units_free(j->tgt_units);
@@ -63,7 +64,7 @@ heed_tensor *job_right(heed_graph *g, const heed_batch *b, heed_tensor *logits)
     return heed_sum(g, heed_cast(g, right, HEED_F32), HEED_ALL, false);
 }
 
-heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits)
+heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits, carry *c)
 {
     int64_t rows = (int64_t)b->rows, target[] = {rows, (int64_t)b->target_steps};
     bool encoder = job_traits_of(j)->encoder;
@@ -72,8 +73,38 @@ heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double l
         t.src = heed_input(g, HEED_I32, 2, (int64_t[]){rows, (int64_t)b->source_steps}, b->source);
         t.lengths = heed_input(g, HEED_I32, 1, &rows, b->source_length);
     }
-    heed_tensor *scores = heed_model_logits(g, j->model, &t);
+    bool carries = c && c->state;
+    if (carries) t.state = heed_input(g, HEED_F32, 2, (int64_t[]){c->rows, c->width}, c->state);
+    heed_tensor *scores = carries ? heed_model_logits_from(g, j->model, &t, &c->next) : heed_model_logits(g, j->model, &t);
+    if (carries) heed_keep(g, c->next);
     if (logits) *logits = scores;
     heed_tensor *out = encoder ? classes(g, b, heed_rank(scores) - 1) : heed_input(g, HEED_I32, 2, target, b->target_out);
     return heed_cross_entropy(g, scores, out, encoder ? HEED_NO_CLASS : HEED_ID_PAD, label_smoothing, HEED_TOTAL);
+}
+
+heed_code carry_begin(carry *c, const job *j, heed_error *e)
+{
+    *c = (carry){.width = heed_model_state(j->model), .rows = j->set.rows};
+    if (!c->width) return HEED_OK;
+    size_t numbers;
+    bool fits = heed_size_mul((size_t)c->rows, (size_t)c->width, &numbers);
+    c->state = fits ? heed_calloc(numbers, sizeof *c->state) : NULL;
+    return c->state ? HEED_OK : heed_fail(e, HEED_NO_MEMORY, "no memory for the states of %lld rows", (long long)c->rows);
+}
+
+void carry_again(carry *c)
+{
+    if (c->state) memset(c->state, 0, (size_t)(c->rows * c->width) * sizeof *c->state);
+}
+
+void carry_on(carry *c, heed_graph *g)
+{
+    const float *next = c->state ? heed_data(g, c->next) : NULL;
+    if (next) memcpy(c->state, next, (size_t)(c->rows * c->width) * sizeof *c->state);
+}
+
+void carry_free(carry *c)
+{
+    heed_free(c->state);
+    *c = (carry){.state = NULL};
 }

@@ -23,6 +23,13 @@ bool job_kind_named(const char *task, job_kind *kind);
 bool job_kind_takes(job_kind kind, job_kind files); /* whether a job of this kind can use files of that one */
 heed_code job_kind_of(job_kind files, const settings *s, job_kind *kind, heed_error *e);
 
+/* What a recurrent language model carries from one batch of a text to the next; nothing of other models. */
+typedef struct carry {
+    float *state;      /* [rows, width]; NULL: nothing */
+    int64_t rows, width;
+    heed_tensor *next; /* the state after the batch that job_loss recorded last */
+} carry;
+
 typedef struct job {
     settings set;
     job_kind kind;
@@ -38,6 +45,7 @@ typedef struct job {
     int64_t bad_count, best_step;       /* validations since the best one; the step of that */
     double best_loss;                   /* of validation; infinity before the first */
     heed_plateau plateau;               /* schedule=plateau */
+    carry carry;                        /* of training */
     uint64_t data_hash;                 /* of the training and validation examples */
 } job;
 
@@ -51,8 +59,15 @@ static inline bool job_reads(const job *j) { return job_kinds[j->kind].src_units
 heed_code model_make(job *j, heed_error *e);
 heed_code model_weights(job *j, int64_t *count, heed_error *e);
 
-/* Records the loss of a batch: the sum over its target symbols. `logits` may be NULL. */
-heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits);
+/* Records the loss of a batch: the sum over its target symbols. `logits` and `c` may be NULL. */
+heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double label_smoothing, heed_tensor **logits, carry *c);
+
+/* A state of zeros for j->model; it begins again; it is what follows the last batch, whose loss was computed. */
+heed_code carry_begin(carry *c, const job *j, heed_error *e);
+void carry_again(carry *c);
+void carry_on(carry *c, heed_graph *g);
+void carry_free(carry *c);
+
 /* How many targets are the likeliest class, as a scalar; logits [..., classes] of job_loss. */
 heed_tensor *job_right(heed_graph *g, const heed_batch *b, heed_tensor *logits);
 

@@ -77,6 +77,31 @@ static heed_code seq2seq_config(const job *j, heed_seq2seq_config *c, heed_error
     return HEED_OK;
 }
 
+static heed_rnn_lm_config rnn_lm_config(const job *j)
+{
+    const settings *s = &j->set;
+    return (heed_rnn_lm_config){.kind = cell_of(s), .vocab = j->tgt_symbols, .emb = s->emb, .hidden = s->hidden, .layers = (int)s->layers,
+                                .tied = s->tie != TIE_NO, .forget_bias = s->forget_bias, .emb_dropout = s->emb_dropout,
+                                .dropout = s->dropout, .out_dropout = s->out_dropout};
+}
+
+static heed_code rnn_lm_weights(const job *j, int64_t *count, heed_error *e)
+{
+    heed_rnn_lm_config c = rnn_lm_config(j);
+    *count = heed_rnn_lm_size(&c);
+    return e->code;
+}
+
+static heed_code rnn_lm_make(job *j, heed_error *e)
+{
+    heed_rnn_lm_config c = rnn_lm_config(j);
+    heed_rnn_lm *m = j->modules = heed_calloc(1, sizeof *m);
+    if (!m) return heed_fail(e, HEED_NO_MEMORY, "no memory for the model");
+    heed_rnn_lm_init(m, j->params, &c);
+    j->model = heed_rnn_lm_model(m);
+    return HEED_OK;
+}
+
 static heed_code seq2seq_weights(const job *j, int64_t *count, heed_error *e)
 {
     heed_seq2seq_config c;
@@ -149,6 +174,7 @@ static maker maker_of(const job *j)
 {
     if (job_traits_of(j)->encoder) return (maker){encoder_weights, encoder_make};
     if (j->set.model == MODEL_TRANSFORMER) return (maker){transformer_weights, transformer_make};
+    if (j->kind == JOB_TEXT) return (maker){rnn_lm_weights, rnn_lm_make};
     return (maker){seq2seq_weights, seq2seq_make};
 }
 

@@ -59,6 +59,8 @@ heed_code job_save(job *j, const char *file, heed_error *e)
     }
     if (j->tgt_vocab) put_side(c, &t, "target", j->tgt_units, j->tgt_vocab, e);
     put_params(c, j, e);
+    const carry *k = &j->carry;
+    if (k->state) heed_checkpoint_put(c, "carried", HEED_CHECKPOINT_F32, 2, (int64_t[]){k->rows, k->width}, k->state, e);
     heed_checkpoint_set_text(c, "model", j->model.kind->name, e);
     heed_checkpoint_set_text(c, "task", job_traits_of(j)->task, e);
     heed_checkpoint_set_int(c, "step", j->step, e);
@@ -130,6 +132,16 @@ static heed_code load_params(job *j, const heed_checkpoint *c, const char *file,
     return e->code;
 }
 
+/* Where the text goes on. */
+static heed_code load_carried(job *j, const heed_checkpoint *c, heed_error *e)
+{
+    carry *k = &j->carry;
+    const void *data;
+    if (k->state && !heed_checkpoint_get(c, "carried", HEED_CHECKPOINT_F32, 2, (int64_t[]){k->rows, k->width}, &data, e))
+        memcpy(k->state, data, (size_t)(k->rows * k->width) * sizeof *k->state);
+    return e->code;
+}
+
 /* The settings of a file that lies must not make a model that is larger than the file. */
 static heed_code check_size(job *j, const heed_checkpoint *c, const char *file, heed_error *e)
 {
@@ -169,6 +181,7 @@ heed_code job_load(job *j, const char *file, bool training, heed_error *e)
             heed_fail(e, HEED_UNSUPPORTED, "%s: a model of kind '%s', but its settings make a %s", file, model, j->model.kind->name);
         if (!e->code) {
             load_params(j, c, file, training, e);
+            if (training) load_carried(j, c, e);
             if (training) heed_optimizer_set_steps(j->optimizer, j->step);
         }
     }

@@ -35,9 +35,11 @@ static heed_code add_batch(training *t, uint64_t i, double *loss, int64_t *token
     heed_graph_reset(t->g);
     heed_graph_training(t->g, true);
     heed_graph_seed(t->g, (uint64_t)t->j.set.seed, i);
-    heed_tensor *l = job_loss(&t->j, t->g, b, t->j.set.label_smoothing, NULL);
+    if (data_starts_over(&t->train, i)) carry_again(&t->j.carry);
+    heed_tensor *l = job_loss(&t->j, t->g, b, t->j.set.label_smoothing, NULL, &t->j.carry);
     heed_backward(t->g, l);
     *loss += heed_item(t->g, l);
+    carry_on(&t->j.carry, t->g);
     *tokens += (int64_t)b->target_tokens;
     return graph_failed(t, e);
 }
@@ -72,6 +74,8 @@ static int64_t plan_steps(training *t, heed_error *e)
     job *j = &t->j;
     int64_t batches = t->train.count > 0 ? t->train.count : 1, tokens = 0;
     double loss = 0, step_time = 0, valid_time = 0, begun = seconds();
+    carry kept = j->carry;
+    if (carry_begin(&j->carry, j, e)) return 0;
     for (int round = 0; round < 2 && !e->code && !stop_signal; round++) { /* the first round warms up */
         double start = seconds();
         for (int k = 0; k < SAMPLES && !e->code; k++)
@@ -79,13 +83,15 @@ static int64_t plan_steps(training *t, heed_error *e)
         heed_params_zero_grad(j->params);
         step_time = (seconds() - start) / SAMPLES * (double)j->set.accumulate;
     }
+    carry_free(&j->carry);
+    j->carry = kept;
     for (int round = 0; round < 2 && t->has_valid && !e->code && !stop_signal; round++) {
         double start = seconds();
         int64_t n = t->valid.count < 4 ? t->valid.count : 4;
         for (int64_t k = 0; k < n && !e->code; k++) {
             heed_graph_reset(t->g);
             heed_graph_training(t->g, false);
-            heed_item(t->g, job_loss(j, t->g, data_valid_batch(&t->valid, t->valid.count * k / n), 0, NULL));
+            heed_item(t->g, job_loss(j, t->g, data_valid_batch(&t->valid, t->valid.count * k / n), 0, NULL, NULL));
             graph_failed(t, e);
         }
         valid_time = (seconds() - start) / (double)n * (double)t->valid.count;

@@ -83,6 +83,7 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t divided_up(size_t a, size_t b) { return a / b + (a % b != 0); }
 
 size_t heed_windows_count(const heed_windows *w) { return divided_up(divided_up(w->targets, w->length), w->rows); }
+size_t heed_windows_through_count(const heed_windows *w) { return divided_up(divided_up(w->targets, w->rows), w->length); }
 size_t heed_windows_stream_count(const heed_windows *w) { return divided_up(w->targets / w->rows, w->length); }
 
 const heed_batch *heed_windows_random(heed_windows *w, uint64_t seed, uint64_t step)
@@ -109,6 +110,17 @@ const heed_batch *heed_windows_in_order(heed_windows *w, size_t i)
     for (size_t r = 0; r < w->rows && i * w->rows + r < windows; r++) {
         size_t start = (i * w->rows + r) * w->length;
         add(w, start, smaller(w->length, w->targets - start));
+    }
+    return &w->batch;
+}
+
+const heed_batch *heed_windows_through(heed_windows *w, size_t i)
+{
+    size_t stream = divided_up(w->targets, w->rows), at = i * w->length, length = at < stream ? smaller(w->length, stream - at) : 0;
+    begin(w, length);
+    for (size_t r = 0; r < w->rows; r++) {
+        size_t start = smaller(r * stream + at, w->targets);
+        add(w, start, smaller(length, w->targets - start));
     }
     return &w->batch;
 }

@@ -24,12 +24,16 @@ void heed_windows_free(heed_windows *w);
  *     from batch to batch. Steps count on through the epochs; the last window of a stream may be shorter.
  * in_order: windows one after the other, so that every id but the first is predicted once; `i` below heed_windows_count. The
  *     last batch may have fewer rows; the last window is filled up with HEED_ID_PAD.
+ * through: streams for a model that carries its state, in which every id but the first is predicted once; `i` below
+ *     heed_windows_through_count. What lies beyond the end of the last streams is HEED_ID_PAD.
  */
 const heed_batch *heed_windows_random(heed_windows *w, uint64_t seed, uint64_t step);
 const heed_batch *heed_windows_streams(heed_windows *w, uint64_t step);
 const heed_batch *heed_windows_in_order(heed_windows *w, size_t i);
+const heed_batch *heed_windows_through(heed_windows *w, size_t i);
 
 size_t heed_windows_count(const heed_windows *w);        /* batches of in_order */
+size_t heed_windows_through_count(const heed_windows *w); /* batches of through */
 size_t heed_windows_stream_count(const heed_windows *w); /* batches of streams an epoch; 0 when there are more rows than ids */
 
 #endif

@@ -226,6 +226,7 @@ static void batches_allocate_nothing(void)
         heed_windows_random(w, 1, step);
         heed_windows_streams(w, step);
         heed_windows_in_order(w, (size_t)step);
+        heed_windows_through(w, (size_t)step);
     }
     heed_set_allocator(NULL, NULL);
     CU_ASSERT_EQUAL(allocations, 0);
@@ -274,12 +275,28 @@ static void windows_hold_what_follows(void)
         CU_ASSERT_EQUAL(b->target_steps, step % 5 < 4 ? 8 : 1);
         for (size_t r = 0; r < 3; r++) CU_ASSERT_EQUAL(b->example[r], 33 * r + 8 * (step % 5));
     }
+    memset(predicted, 0, sizeof predicted);
+    CU_ASSERT_EQUAL(heed_windows_through_count(w), 5); /* 34, 34 and 32 predictions */
+    for (size_t i = 0; i < 5; i++) {
+        const heed_batch *b = heed_windows_through(w, i);
+        CU_ASSERT(b->rows == 3 && b->target_steps == (i < 4 ? 8 : 2) && b->target_tokens == (i < 4 ? 24 : 4));
+        for (size_t k = 0; k < b->rows * b->target_steps; k++) {
+            int32_t out = b->target_out[k];
+            CU_ASSERT_EQUAL(b->target_in[k], out == HEED_ID_PAD ? HEED_ID_PAD : out - 1);
+            if (out == HEED_ID_PAD) continue;
+            predicted[out - HEED_ID_FIRST]++;
+            CU_ASSERT_EQUAL(out, HEED_ID_FIRST + (int32_t)(34 * (k / b->target_steps) + 8 * i + k % b->target_steps) + 1);
+        }
+    }
+    for (size_t i = 0; i < 101; i++) CU_ASSERT_EQUAL(predicted[i], i > 0);
     heed_windows_free(w);
     w = heed_windows_create(ids, 3, 5, 8, &e); /* shorter than a window, fewer than rows */
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     CU_ASSERT_EQUAL(heed_windows_random(w, 0, 0)->target_steps, 2);
     CU_ASSERT_EQUAL(heed_windows_stream_count(w), 0);
     CU_ASSERT_EQUAL(heed_windows_streams(w, 0)->rows, 0);
+    CU_ASSERT_EQUAL(heed_windows_through_count(w), 1);
+    CU_ASSERT(heed_windows_through(w, 0)->rows == 5 && heed_windows_through(w, 0)->target_tokens == 2);
     heed_windows_free(w);
     CU_ASSERT_PTR_NULL(heed_windows_create(ids, 1, 1, 1, &e));
     CU_ASSERT(check_says(e.message, "1 windows of 1 ids, in a text of 1"));
