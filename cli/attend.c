@@ -1,12 +1,12 @@
 /* heed attend: who looks at whom, every layer and head, as pictures. */
-#include "cli/writer.h"
+#include "cli/labels.h"
 
 #include <string.h>
 
 static const char about[] =
     "usage: heed attend CHECKPOINT 'INPUT' -o PICTURE.html|.svg [option ...]\n\n"
     "Decodes the input and draws the attention of every layer and head while that output is written. A row is a symbol that\n"
-    "looks, a column one that is looked at; a row's weights sum to 1. Of a language model, the attention within the input.\n"
+    "looks, a column one that is looked at; a row's weights sum to 1. Of a language model or an encoder, within the input.\n"
     "    -o PICTURE.html    one page: an overview, then a picture of every layer\n"
     "    -o PICTURE.svg     the overview, and the layers beside it: PICTURE-enc.0.self.svg, PICTURE-dec.0.cross.svg, ...\n\n";
 
@@ -27,6 +27,7 @@ typedef struct drawing {
     const char **source_labels, **in_labels, **out_labels;
     part parts[MOST_PICTURES];
     int count, heads;
+    char said[256];             /* what an encoder says of the input */
     heed_heatmap *maps;         /* [count, heads] */
     char (*map_titles)[24];     /* [heads] */
 } drawing;
@@ -86,6 +87,18 @@ static heed_code find_output(drawing *d, const char *target, heed_ids *ids, heed
     return HEED_OK;
 }
 
+/* What an encoder says of the input, without the line's end. */
+static heed_code find_said(drawing *d, heed_error *e)
+{
+    FILE *out = fmemopen(d->said, sizeof d->said, "w");
+    if (!out) return heed_fail(e, HEED_NO_MEMORY, "no memory for a title");
+    if (!labels_run(&d->w, e)) labels_print(&d->w, 0, 1, 0, false, out, e);
+    fclose(out);
+    d->said[sizeof d->said - 1] = 0;
+    d->said[strcspn(d->said, "\n")] = 0;
+    return e->code;
+}
+
 static const char **labels(const heed_vocab *v, const int32_t *ids, int64_t count)
 {
     const char **list = heed_alloc((size_t)(count + 1) * sizeof *list);
@@ -96,7 +109,7 @@ static const char **labels(const heed_vocab *v, const int32_t *ids, int64_t coun
 static heed_code read_input(drawing *d, const char *input, const char *target, heed_error *e)
 {
     writer *w = &d->w;
-    bool text = w->j.kind == JOB_TEXT;
+    bool text = w->j.kind == JOB_TEXT, encoder = job_traits_of(&w->j)->encoder;
     heed_ids said = {0};
     size_t unknown = 0;
     heed_text *t = one_line("the input", input, e);
@@ -106,15 +119,16 @@ static heed_code read_input(drawing *d, const char *input, const char *target, h
     if (!e->code && !w->ids.count) heed_fail(e, HEED_INVALID, "the input has no symbols: there is nothing to look at");
     if (unknown)
         fprintf(stderr, "heed attend: %zu of the input's symbols are not in the vocabulary; they are read as <unk>\n", unknown);
-    if (!e->code && !text) find_output(d, target, &said, e);
+    if (!e->code && encoder) find_said(d, e);
+    else if (!e->code && !text) find_output(d, target, &said, e);
     if (e->code) {
         heed_free(said.items);
         return e->code;
     }
     const heed_ids *out = text ? &w->ids : &said;
-    d->outputs = (int64_t)out->count + 1;
-    d->in = heed_alloc((size_t)d->outputs * sizeof *d->in);
-    d->out = heed_alloc((size_t)d->outputs * sizeof *d->out);
+    d->outputs = encoder ? 0 : (int64_t)out->count + 1;
+    d->in = heed_alloc((size_t)(d->outputs + 1) * sizeof *d->in);
+    d->out = heed_alloc((size_t)(d->outputs + 1) * sizeof *d->out);
     d->inputs = text ? 0 : (int64_t)w->ids.count;
     d->source = w->ids.items;
     for (int64_t i = 0; d->in && d->out && i < d->outputs; i++) {
@@ -128,6 +142,8 @@ static heed_code read_input(drawing *d, const char *input, const char *target, h
     d->source_labels = d->inputs ? labels(w->j.src_vocab, d->source, d->inputs) : NULL;
     if (!d->in_labels || !d->out_labels || (d->inputs && !d->source_labels))
         return heed_fail(e, HEED_NO_MEMORY, "no memory for labels");
+    for (int64_t i = 0; i < d->inputs && w->j.kind == JOB_MASKED; i++)
+        if (d->source[i] == HEED_ID_MASK) d->source_labels[i] = "<mask>";
     if (d->inputs > 1024 || d->outputs > 1024)
         return heed_fail(e, HEED_INVALID, "%lld input and %lld output symbols: a picture has up to 1024", (long long)d->inputs,
                          (long long)d->outputs);
@@ -145,7 +161,10 @@ static heed_code run_model(drawing *d, heed_error *e)
     heed_graph_reset(g);
     heed_graph_training(g, false);
     heed_keep_named(g, "*.weights");
-    heed_teaching t = {.tgt = heed_input(g, HEED_I32, 2, (int64_t[]){1, d->outputs}, d->in)};
+    const int32_t first = 0; /* a masked language model is asked for some place */
+    bool encoder = job_traits_of(j)->encoder;
+    heed_teaching t = {.tgt = encoder ? heed_input(g, HEED_I32, 1, (int64_t[]){1}, &first)
+                                      : heed_input(g, HEED_I32, 2, (int64_t[]){1, d->outputs}, d->in)};
     if (d->inputs) {
         t.src = heed_input(g, HEED_I32, 2, (int64_t[]){1, d->inputs}, d->source);
         t.lengths = heed_input(g, HEED_I32, 1, (int64_t[]){1}, &length);
@@ -160,11 +179,11 @@ static heed_code run_model(drawing *d, heed_error *e)
         snprintf(name, sizeof name, "%s.weights", d->parts[i].name);
         heed_tensor *weights = heed_find(g, name);
         const float *values = weights ? heed_data(g, weights) : NULL;
-        bool encoder = d->parts[i].source_looks, from_source = d->parts[i].source_shown;
-        int64_t rows = encoder ? d->inputs : d->outputs, columns = from_source ? d->inputs : d->outputs;
+        bool looks = d->parts[i].source_looks, from_source = d->parts[i].source_shown;
+        int64_t rows = looks ? d->inputs : d->outputs, columns = from_source ? d->inputs : d->outputs;
         for (int h = 0; values && h < d->heads; h++)
             d->maps[i * d->heads + h] = (heed_heatmap){d->map_titles[h], values + h * rows * columns, rows, columns,
-                                                       encoder ? d->source_labels : d->out_labels,
+                                                       looks ? d->source_labels : d->out_labels,
                                                        from_source ? d->source_labels : d->in_labels};
     }
     const heed_error *failed = heed_graph_error(g);
@@ -218,6 +237,11 @@ static heed_code title(drawing *d, const char *input, char *text, size_t size, h
     d->page_title = text;
     snprintf(text, size, "%s", input);
     if (!d->inputs) return HEED_OK;
+    if (job_traits_of(&d->w.j)->encoder) {
+        snprintf(text, size, "%s \xe2\x86\x92 %s", input, d->said);
+        printf("%s\n", d->said);
+        return HEED_OK;
+    }
     heed_line line = heed_vocab_decode(d->w.j.tgt_vocab, d->w.j.tgt_units, d->out, (size_t)d->outputs, e);
     if (line.bytes) {
         snprintf(text, size, "%s \xe2\x86\x92 %s", input, line.bytes);
@@ -253,8 +277,8 @@ int verb_attend(int argc, char **argv)
     if (!d) return failure("attend", &(heed_error){HEED_NO_MEMORY, "no memory"});
     d->output = output;
     status = writer_open(&d->w, "attend", word[0], &search, &e);
-    if (status < 0 && target && d->w.j.kind == JOB_TEXT)
-        status = usage_error("attend", "--target: a language model has none, its input is drawn");
+    if (status < 0 && target && (d->w.j.kind == JOB_TEXT || job_traits_of(&d->w.j)->encoder))
+        status = usage_error("attend", "--target: a %s has none, its input is drawn", job_traits_of(&d->w.j)->name);
     if (status < 0) {
         char text[400];
         list_parts(d);

@@ -103,12 +103,10 @@ static heed_code add_pairs(data *d, const job *j, heed_part part, heed_error *e)
     return e->code;
 }
 
-static bool begins(const job *j) { return j->set.pooling == HEED_POOL_FIRST && j->kind != JOB_TAGS; }
-
 static heed_code add_labelled(data *d, const job *j, heed_part part, heed_error *e)
 {
     heed_side from = {j->src_units, j->src_vocab, false};
-    heed_label_rules rules = {j->kind == JOB_TAGS ? HEED_LABEL_TOKENS : HEED_LABEL_LINES, part, j->set.hold_out, begins(j)};
+    heed_label_rules rules = {j->kind == JOB_TAGS ? HEED_LABEL_TOKENS : HEED_LABEL_LINES, part, j->set.hold_out, job_begins(j)};
     return heed_labels_add(d->examples, d->src, d->tgt, &from, j->tgt_vocab, &rules, e);
 }
 
@@ -116,7 +114,7 @@ static heed_code add_labelled(data *d, const job *j, heed_part part, heed_error 
 static heed_code add_masked(data *d, const job *j, heed_part part, heed_error *e)
 {
     heed_ids ids = {0};
-    size_t first = begins(j), most = (size_t)j->set.max_length - (j->set.max_length > 1 && first);
+    size_t first = job_begins(j), most = (size_t)j->set.max_length - (j->set.max_length > 1 && first);
     for (size_t i = 0; i < heed_text_count(d->text) && !e->code; i++) {
         heed_line line = heed_text_line(d->text, i);
         if (part != HEED_ALL_WORDS && heed_held_out(line, j->set.hold_out) != (part == HEED_HELD_OUT_WORDS)) continue;

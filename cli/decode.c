@@ -1,5 +1,5 @@
 /* heed decode: lines in, what the model makes of them out. */
-#include "cli/writer.h"
+#include "cli/labels.h"
 
 #include <signal.h>
 #include <string.h>
@@ -11,13 +11,22 @@ static const char about[] =
     "prompt with its continuation up to the end of the line. An empty line gives an empty line (of a language model: any line).\n"
     "With --nbest, lines of\n"
     "    number of the input line TAB score TAB output                 (score: log-probability after the length penalty)\n"
-    "best first. With --sample, outputs are drawn, N of them with --nbest; the score is the log-probability.\n\n";
+    "best first. With --sample, outputs are drawn, N of them with --nbest; the score is the log-probability.\n"
+    "A classifier writes labels, a tagger a tag for every token, a masked language model the line with each <mask> filled in;\n"
+    "with --nbest, lines of number TAB probability TAB label (or unit, for each mask).\n\n";
 
 typedef struct output { bool many, raw; int64_t nbest, written; } output;
 
 static void put_units(const writer *w, heed_hypothesis h)
 {
     for (int64_t k = 0; k < h.length; k++) printf("%s%s", k ? " " : "", heed_vocab_unit(w->j.tgt_vocab, h.ids[k]).bytes);
+}
+
+static heed_code put_labels(writer *w, output *o, heed_error *e)
+{
+    for (int64_t r = 0; r < w->rows && !e->code; r++) labels_print(w, r, ++o->written, o->many ? o->nbest : 0, o->raw, stdout, e);
+    if (!e->code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(e, "standard output");
+    return e->code;
 }
 
 static heed_code put_batch(writer *w, output *o, heed_error *e)
@@ -65,7 +74,8 @@ static int decode(writer *w, output *o, int64_t rows, heed_error *e)
     while ((more || w->pending) && !e->code) {
         writer_begin(w);
         if (more) more = read_batch(w, in, rows, &number, &told, &unread);
-        if (!writer_run(w, e)) put_batch(w, o, e);
+        bool encoder = job_traits_of(&w->j)->encoder;
+        if (!(encoder ? labels_run : writer_run)(w, e)) (encoder ? put_labels : put_batch)(w, o, e);
     }
     if (unread.code) heed_fail(e, unread.code, "%s", unread.message);
     heed_lines_free(in);
@@ -110,6 +120,9 @@ int verb_decode(int argc, char **argv)
     heed_error e = {0};
     writer w;
     status = writer_open(&w, "decode", file, &search, &e);
+    if (status < 0 && sample && job_traits_of(&w.j)->encoder)
+        status = usage_error("decode", "this is a %s: it does not draw, so --sample is not for it", job_traits_of(&w.j)->name);
+    if (status < 0 && nbest && w.j.kind == JOB_TAGS) status = usage_error("decode", "--nbest: a tagger gives every token its likeliest tag");
     if (status < 0) {
         o.many = nbest != NULL;
         w.how.sample = sample;

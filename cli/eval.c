@@ -1,6 +1,6 @@
 /* heed eval: how good a model is on files. */
-#include "cli/data.h"
-#include "cli/writer.h"
+#include "cli/labels.h"
+#include "cli/report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 static const char about[] =
-    "usage: heed eval CHECKPOINT --src FILE --tgt FILE | --dict FILE | --text FILE  [option ...]\n\n"
+    "usage: heed eval CHECKPOINT --src FILE --tgt FILE | --dict FILE | --text FILE\n"
+    "                            | --src FILE --labels FILE | --src FILE --tags FILE  [option ...]\n\n"
     "With the right beginning of each target given (every answer of a dictionary is a target):\n"
     "    loss                mean negative log-probability of a target symbol, the end included, in nats\n"
     "    perplexity          e^loss\n"
@@ -16,10 +17,16 @@ static const char about[] =
     "Of decoded outputs (not with --text); of several right answers the one nearest to the output counts:\n"
     "    sequence_accuracy   share of outputs that are entirely right\n"
     "    wer, per            dictionaries: share of words that are wrong; edits for a phoneme (symbol) of the answers\n"
-    "    wer, bleu, chrf     lines: edits for a word of the targets; BLEU and chrF2, from 0 to 100\n\n";
+    "    wer, bleu, chrf     lines: edits for a word of the targets; BLEU and chrF2, from 0 to 100\n"
+    "Of encoders, beside the loss:\n"
+    "    accuracy            share of labels, tags or masked symbols that are right; the same symbols are masked every time\n"
+    "    sequence_accuracy   tags: share of lines with all of them right\n"
+    "    precision, recall, f1   tags B-TYPE, I-TYPE and O: of spans, counted as CoNLL-2000 and CoNLL-2003 do (conlleval), which\n"
+    "                        take I- behind O or behind another type as a span's beginning: IOB2 and IOB1 alike\n\n";
+
+typedef struct asked { data_files files; const char *confusion; bool json, held_out; heed_bleu_tokens bleu_tokens; } asked;
 
 typedef struct report {
-    heed_bleu_tokens bleu_tokens;
     int64_t tokens, decoded;
     double loss, perplexity, token_accuracy, sequence_accuracy, wer, per, bleu, chrf; /* NaN: does not apply */
 } report;
@@ -75,6 +82,10 @@ static heed_code score_targets(const writer *w, data *d, report *r, heed_error *
 static void allow_all_lengths(job *j, const data *d)
 {
     size_t longest = (size_t)j->set.batch_tokens;
+    if (j->kind == JOB_MASKED) { /* these are cut */
+        if (j->set.max_length > j->set.batch_tokens) j->set.batch_tokens = j->set.max_length;
+        return;
+    }
     for (size_t i = 0; d->src && i < heed_text_count(d->src); i++) {
         size_t a = heed_text_line(d->src, i).length + 8, b = heed_text_line(d->tgt, i).length + 8;
         if (a > longest) longest = a;
@@ -154,11 +165,11 @@ static heed_code compare(sums *s, const data *d, size_t index, const char *outpu
     return e->code;
 }
 
-static heed_code decode_sources(writer *w, const data *d, bool held_out, report *r, heed_error *e)
+static heed_code decode_sources(writer *w, const data *d, const asked *a, report *r, heed_error *e)
 {
-    sums s = {.bleu.tokens = r->bleu_tokens};
+    sums s = {.bleu.tokens = a->bleu_tokens};
     size_t count, at = 0;
-    item *list = sources(d, &w->j, held_out, &count, e);
+    item *list = sources(d, &w->j, a->held_out, &count, e);
     for (size_t first = 0; first < count && !e->code; first += (size_t)w->rows) {
         writer_begin(w);
         for (; at < count && !e->code && !writer_is_full(w, 64); at++)
@@ -185,49 +196,46 @@ static heed_code decode_sources(writer *w, const data *d, bool held_out, report 
 
 /* --- the report ------------------------------------------------------------------------------------------------------------- */
 
-typedef struct line { const char *key; double value; double scale; const char *unit, *what; } line;
-
-static void print_report(const report *r, bool json, bool dictionary)
+static void print_report(const report *r, const asked *a)
 {
-    const line lines[] = {
+    bool dictionary = a->files.dict != NULL;
+    const report_line lines[] = {
         {"loss", r->loss, 1, "", "nats a target symbol, right beginning given"},
         {"perplexity", r->perplexity, 1, "", "e^loss"},
         {"token_accuracy", r->token_accuracy, 100, " %", "of target symbols, right beginning given"},
         {"sequence_accuracy", r->sequence_accuracy, 100, " %", "of decoded outputs entirely right"},
         {"wer", r->wer, 100, " %", dictionary ? "of words decoded wrong" : "edits for a word of the targets"},
         {"per", r->per, 100, " %", "edits for a symbol of the answers"},
-        {"bleu", r->bleu, 1, "", r->bleu_tokens == HEED_BLEU_13A ? "tokenised as 13a, 0 to 100" : "of lines tokenised as they are, 0 to 100"},
+        {"bleu", r->bleu, 1, "", a->bleu_tokens == HEED_BLEU_13A ? "tokenised as 13a, 0 to 100" : "of lines tokenised as they are, 0 to 100"},
         {"chrf", r->chrf, 1, "", "chrF2, 0 to 100"},
     };
-    const char *comma = "{";
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        const line *l = &lines[i];
-        if (isnan(l->value)) continue;
-        if (json && isfinite(l->value)) printf("%s\"%s\": %.9g", comma, l->key, l->value);
-        else if (json) printf("%s\"%s\": null", comma, l->key);
-        else printf("%-18s %9.4f%-2s  %s\n", l->key, l->value * l->scale, l->unit, l->what);
-        comma = ", ";
-    }
-    if (json) printf("}\n");
-    else {
-        printf("%-18s %9lld\n", "target symbols", (long long)r->tokens);
-        if (r->decoded) printf("%-18s %9lld\n", "decoded", (long long)r->decoded);
-    }
+    report_print(lines, sizeof lines / sizeof *lines, a->json);
+    if (a->json) return;
+    printf("%-18s %9lld\n", "target symbols", (long long)r->tokens);
+    if (r->decoded) printf("%-18s %9lld\n", "decoded", (long long)r->decoded);
 }
 
-static heed_code evaluate(writer *w, const data_files *files, bool held_out, report *r, heed_error *e)
+static heed_code evaluate(writer *w, const asked *a, heed_error *e)
 {
+    job *j = &w->j;
     job_kind kind;
     data d;
-    if (data_kind(files, &kind, e)) return e->code;
-    if (strcmp(job_kinds[kind].wants, job_traits_of(&w->j)->wants)) return heed_fail(e, HEED_INVALID, "%s", job_traits_of(&w->j)->wants);
-    if (held_out && w->j.set.hold_out == 0)
+    report r = {0, 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    bool encoder = job_traits_of(j)->encoder;
+    if (data_kind(&a->files, &kind, e)) return e->code;
+    if (!job_kind_takes(j->kind, kind)) return heed_fail(e, HEED_INVALID, "%s", job_traits_of(j)->wants);
+    if (a->held_out && j->set.hold_out == 0)
         return heed_fail(e, HEED_INVALID, "--held-out: the run was trained with hold_out=0, nothing was kept back");
-    if (!data_read(&d, files, e)) {
-        allow_all_lengths(&w->j, &d);
-        data_encode(&d, &w->j, held_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e);
-        if (!e->code && !score_targets(w, &d, r, e) && w->remove_bpe && d.tgt) join_targets(&d, e);
-        if (!e->code && job_reads(&w->j)) decode_sources(w, &d, held_out, r, e);
+    if (a->confusion && !encoder) return heed_fail(e, HEED_INVALID, "--confusion is for labels and tags");
+    if (!data_read(&d, &a->files, e)) {
+        allow_all_lengths(j, &d);
+        data_encode(&d, j, a->held_out ? HEED_HELD_OUT_WORDS : HEED_ALL_WORDS, true, e);
+        if (!e->code && encoder) labels_eval(w, &d, a->json, a->confusion, e);
+        else if (!e->code) {
+            if (!score_targets(w, &d, &r, e) && w->remove_bpe && d.tgt) join_targets(&d, e);
+            if (!e->code && job_reads(j)) decode_sources(w, &d, a, &r, e);
+            if (!e->code) print_report(&r, a);
+        }
     }
     data_free(&d);
     return e->code;
@@ -236,18 +244,19 @@ static heed_code evaluate(writer *w, const data_files *files, bool held_out, rep
 int verb_eval(int argc, char **argv)
 {
     search_flags search = {0};
-    data_files files = {0};
-    const char *file;
-    const char *tokens = NULL;
-    bool json = false, held_out = false;
+    asked a = {.bleu_tokens = HEED_BLEU_13A};
+    const char *file, *tokens = NULL;
     const flag flags[] = {
-        {"src", "FILE", &files.src, NULL, NULL, "source lines"},
-        {"tgt", "FILE", &files.tgt, NULL, NULL, "target lines, one for every source line"},
-        {"dict", "FILE", &files.dict, NULL, NULL, "dictionary"},
-        {"text", "FILE", &files.text, NULL, NULL, "plain text, for a language model"},
-        {"held-out", NULL, NULL, NULL, &held_out, "only what heed train kept back of the same file, having no validation files"},
+        {"src", "FILE", &a.files.src, NULL, NULL, "source lines"},
+        {"tgt", "FILE", &a.files.tgt, NULL, NULL, "target lines, one for every source line"},
+        {"dict", "FILE", &a.files.dict, NULL, NULL, "dictionary"},
+        {"text", "FILE", &a.files.text, NULL, NULL, "plain text, for a language model"},
+        {"labels", "FILE", &a.files.labels, NULL, NULL, "one label for every source line, for a classifier"},
+        {"tags", "FILE", &a.files.tags, NULL, NULL, "one tag for every source token, for a tagger"},
+        {"confusion", "FILE.svg", &a.confusion, NULL, NULL, "of labels and tags: draw which classes were taken for which"},
+        {"held-out", NULL, NULL, NULL, &a.held_out, "only what heed train kept back of the same file, having no validation files"},
         {"tokens", "13a|none", &tokens, NULL, NULL, "BLEU's own tokeniser (13a), or none for lines that are tokenised already"},
-        {"json", NULL, NULL, NULL, &json, "one object on one line"},
+        {"json", NULL, NULL, NULL, &a.json, "one object on one line"},
         SEARCH_FLAGS(search),
         {0},
     };
@@ -259,9 +268,8 @@ int verb_eval(int argc, char **argv)
     writer w;
     status = writer_open(&w, "eval", file, &search, &e);
     if (status < 0) {
-        report r = {tokens && !strcmp(tokens, "none") ? HEED_BLEU_AS_GIVEN : HEED_BLEU_13A, 0, 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-        evaluate(&w, &files, held_out, &r, &e);
-        if (!e.code) print_report(&r, json, files.dict != NULL);
+        if (tokens && !strcmp(tokens, "none")) a.bleu_tokens = HEED_BLEU_AS_GIVEN;
+        evaluate(&w, &a, &e);
         if (!e.code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(&e, "standard output");
         status = e.code ? failure("eval", &e) : STATUS_OK;
     }

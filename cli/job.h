@@ -53,6 +53,8 @@ typedef struct job {
 heed_code job_build(job *j, bool training, heed_error *e);
 void job_free(job *j);
 static inline const job_traits *job_traits_of(const job *j) { return &job_kinds[j->kind]; }
+/* A begin symbol stands before every line. */
+static inline bool job_begins(const job *j) { return job_kinds[j->kind].encoder && j->kind != JOB_TAGS && j->set.pooling == HEED_POOL_FIRST; }
 static inline bool job_reads(const job *j) { return job_kinds[j->kind].src_units != NULL; } /* has a source */
 
 /* What the settings make (model.c): the model of j->params, and the weights that it would have. */

@@ -8,7 +8,8 @@
 const job_traits job_kinds[JOB_KINDS] = {
     [JOB_PAIRS] = {"pairs", "--src and --tgt", "encoder-decoder", "encoder-decoder on pairs of lines", LINES, "target symbols", "chars", "chars"},
     [JOB_DICTIONARY] = {"dictionary", "--dict", "encoder-decoder", "encoder-decoder on a dictionary", LINES, "target symbols", "chars", "words"},
-    [JOB_TEXT] = {"text", "--text", "language model", "language model on text", "this is a language model: give --text", "target symbols", NULL, "chars"},
+    [JOB_TEXT] = {"text", "--text", "language model", "language model on text", "this is a language model: give --text",
+                  "target symbols", NULL, "chars"},
     [JOB_CLASSES] = {"classes", "--src and --labels", "classifier", "classifier of lines", "this model labels lines: give --src and --labels",
                      "labels", "words", NULL, HEED_ENCODER_CLASSES, true},
     [JOB_TAGS] = {"tags", "--src and --tags", "tagger", "tagger of tokens", "this model tags tokens: give --src and --tags",

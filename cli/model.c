@@ -127,7 +127,8 @@ static heed_code encoder_config(const job *j, heed_encoder_config *c, heed_error
     const settings *s = &j->set;
     bool recurrent = s->model != MODEL_TRANSFORMER, classes = j->kind == JOB_CLASSES;
     if (recurrent && !s->bidirectional && classes && s->pooling == HEED_POOL_FIRST)
-        return heed_fail(e, HEED_INVALID, "pooling=first needs bidirectional=yes: read forwards alone, the begin symbol knows nothing of the line");
+        return heed_fail(e, HEED_INVALID,
+                         "pooling=first needs bidirectional=yes: read forwards alone, the begin symbol knows nothing of the line");
     *c = (heed_encoder_config){
         .task = job_traits_of(j)->task_of_encoder, .vocabulary = j->src_symbols, .classes = j->tgt_symbols,
         .pooling = (heed_pooling)s->pooling, .dropout = recurrent ? s->out_dropout : s->dropout, .emb_dropout = s->emb_dropout,

@@ -184,7 +184,8 @@ static heed_code validate(training *t, double *loss, heed_error *e)
     heed_log_value values[] = {heed_log_real("valid_loss", *loss), second, heed_log_bool("best", better),
                                heed_log_real("seconds", seconds() - t->started)};
     if (j->step > t->began) heed_runlog_write(t->log, j->step, values, 4, e);
-    heed_progress_note(t->progress, encoder ? "step %lld: validation loss %.4f, accuracy %.2f %%%s" : "step %lld: validation loss %.4f, perplexity %.3f%s",
+    heed_progress_note(t->progress,
+                       encoder ? "step %lld: validation loss %.4f, accuracy %.2f %%%s" : "step %lld: validation loss %.4f, perplexity %.3f%s",
                        (long long)j->step, *loss, encoder ? 100 * accuracy : exp(*loss), better ? " (best)" : "");
     return e->code;
 }

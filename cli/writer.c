@@ -46,15 +46,16 @@ int writer_open(writer *w, const char *verb, const char *file, const search_flag
     if (f->length_penalty && f->length_mean) return usage_error(verb, "--length-penalty and --length-mean exclude each other");
     if (f->threads && !flag_int(verb, "threads", f->threads, 1, 256, &threads)) return STATUS_USAGE;
     if (job_load(&w->j, file, false, e)) return failure(verb, e);
-    if (job_traits_of(&w->j)->encoder) {
-        heed_fail(e, HEED_INVALID, "%s: a %s writes nothing", file, job_traits_of(&w->j)->name);
-        return failure(verb, e);
-    }
+    bool encoder = job_traits_of(&w->j)->encoder;
+    if (encoder && (f->beam || f->length_penalty || f->length_mean || f->max_len || f->remove_bpe))
+        return usage_error(verb, "this is a %s: it does not search, so --beam, --length-..., --max-len and --remove-bpe are not for it",
+                           job_traits_of(&w->j)->name);
     if (!search_options(w, verb, f)) return STATUS_USAGE;
     if (f->src_units && replace_units(&w->j, f->src_units, e)) return failure(verb, e);
     w->remove_bpe = f->remove_bpe;
     w->g = heed_graph_new();
     heed_graph_threads(w->g, (int)threads);
+    if (encoder) return -1;
     w->d = heed_decoder_new(w->g, w->j.model);
     if (w->d) return -1;
     heed_fail(e, HEED_NO_MEMORY, "no memory");
@@ -108,16 +109,46 @@ static bool grow(writer *w)
     return true;
 }
 
+static heed_code put_id(writer *w, int32_t id, heed_error *e)
+{
+    if (!heed_grow((void **)&w->ids.items, &w->ids.capacity, w->ids.count + 1, sizeof *w->ids.items))
+        return heed_fail(e, HEED_NO_MEMORY, "no memory for a line");
+    w->ids.items[w->ids.count++] = id;
+    return HEED_OK;
+}
+
+/* A line's ids, appended; of a masked language model "<mask>" is a mask wherever it stands. */
+static heed_code encode(writer *w, heed_line line, uint64_t number, size_t *unknown, heed_error *e)
+{
+    static const char mask[] = "<mask>";
+    const job *j = &w->j;
+    heed_vocab *v = job_reads(j) ? j->src_vocab : j->tgt_vocab;
+    heed_units *u = job_reads(j) ? j->src_units : j->tgt_units;
+    size_t before = w->ids.count;
+    if (job_begins(j) && put_id(w, HEED_ID_BEGIN, e)) return e->code;
+    size_t begun = w->ids.count;
+    for (const char *at; !e->code && j->kind == JOB_MASKED && (at = strstr(line.bytes, mask));) {
+        size_t left = (size_t)(at - line.bytes);
+        char *part = heed_strdup(line.bytes); /* lines end in a NUL, and so must what is cut off */
+        if (!part) return heed_fail(e, HEED_NO_MEMORY, "no memory for a line");
+        part[left] = 0;
+        if (!heed_vocab_encode(v, u, (heed_line){part, left}, NULL, (size_t)number, &w->ids, unknown, e)) put_id(w, HEED_ID_MASK, e);
+        heed_free(part);
+        line.bytes += left + strlen(mask);
+        line.length -= left + strlen(mask);
+    }
+    if (!e->code) heed_vocab_encode(v, u, line, NULL, (size_t)number, &w->ids, unknown, e);
+    if (w->ids.count == begun) w->ids.count = before; /* an empty line stays one */
+    return e->code;
+}
+
 heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown, heed_error *e)
 {
     const job *j = &w->j;
-    bool text = j->kind == JOB_TEXT;
     int64_t start = (int64_t)w->ids.count;
     if (!grow(w)) return heed_fail(e, HEED_NO_MEMORY, "no memory for a batch of %lld lines", (long long)w->rows);
-    if (heed_vocab_encode(text ? j->tgt_vocab : j->src_vocab, text ? j->tgt_units : j->src_units, line, NULL, (size_t)number,
-                          &w->ids, unknown, e))
-        return e->code;
-    int64_t length = (int64_t)w->ids.count - start, positions = heed_decoder_limit(w->d);
+    if (encode(w, line, number, unknown, e)) return e->code;
+    int64_t length = (int64_t)w->ids.count - start, positions = j->model.kind->positions ? j->model.kind->positions(j->model.self) : INT64_MAX;
     if (length > positions)
         return heed_fail(e, HEED_INVALID,
                          "line %llu: %lld symbols, and the model has %lld positions; max_len was set so when it was trained",
@@ -135,8 +166,7 @@ heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown
 
 bool writer_is_full(const writer *w, int64_t rows) { return w->pending || w->rows >= rows; }
 
-/* The rows of pairs as one array, filled up with pads. */
-static int32_t *padded(const writer *w, int64_t rows, int32_t *lengths)
+int32_t *writer_padded(const writer *w, int64_t rows, int32_t *lengths)
 {
     int32_t *source = heed_alloc((size_t)(rows * w->longest) * sizeof *source);
     for (int64_t r = 0, b = 0; source && r < w->rows; r++) {
@@ -159,7 +189,7 @@ heed_code writer_run(writer *w, heed_error *e)
     uint64_t *stream = heed_alloc(n * sizeof *stream);
     int32_t *lengths = heed_alloc(n * sizeof *lengths), *source = NULL;
     const int32_t **prefix = heed_alloc(n * sizeof *prefix);
-    bool ready = stream && lengths && prefix && (text || (source = padded(w, rows, lengths)));
+    bool ready = stream && lengths && prefix && (text || (source = writer_padded(w, rows, lengths)));
     if (!ready) heed_fail(e, HEED_NO_MEMORY, "no memory for a batch of %lld lines", (long long)rows);
     for (int64_t r = 0; ready && r < w->rows; r++)
         if (w->place[r] >= 0) {

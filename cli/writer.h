@@ -35,6 +35,9 @@ typedef struct writer {
     uint64_t *stream;        /* [rows] */
     heed_found *found;       /* of the batch */
     int64_t *place;          /* [rows] sentence in `found`; -1: the line was empty */
+    /* of an encoder, which has no decoder (labels.h) */
+    const float *logits;
+    int64_t next_mask;       /* of those in the batch, the next to be printed */
 } writer;
 
 /* Loads the checkpoint; -1 to go on, or an exit status after a sentence. writer_free in any case. */
@@ -45,6 +48,8 @@ void writer_free(writer *w);
 void writer_begin(writer *w);
 heed_code writer_add(writer *w, heed_line line, uint64_t number, size_t *unknown, heed_error *e);
 bool writer_is_full(const writer *w, int64_t rows); /* so many lines, or memory sets the end: then the last line added waits */
+/* The rows that are not empty, `rows` of them, as one array filled up with pads, for heed_free; NULL: no memory. */
+int32_t *writer_padded(const writer *w, int64_t rows, int32_t *lengths);
 heed_code writer_run(writer *w, heed_error *e);
 int64_t writer_count(const writer *w, int64_t row);                    /* hypotheses of a line: 0 when it was empty */
 heed_hypothesis writer_at(const writer *w, int64_t row, int64_t rank);

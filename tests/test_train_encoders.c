@@ -179,7 +179,99 @@ static void bad_input(void)
     CU_ASSERT(scratch_same("run/last.h5", "three.h5"));
 }
 
+/* --- eval, decode, attend ---------------------------------------------------------------------------------------------------- */
+
+/* What the shell makes of a line, with the command as $H. */
+static bool shell(const char *line)
+{
+    char all[2048];
+    snprintf(all, sizeof all, "H='%s'; %s", HEED_COMMAND, line);
+    return system(all) == 0;
+}
+
+/* Runs that have learned their task: the right labels and tags come out, and the numbers agree with what is printed. */
+static void what_they_say(void)
+{
+    CU_ASSERT_EQUAL(command("train lines --src src.txt --labels labels.txt --config tiny.conf --set pooling=first --set lr=0.01 --set hold_out=0 "
+                            "--set dropout=0 --set batch_tokens=512 --steps 150"), 0);
+    CU_ASSERT_EQUAL(command("train tokens --src src.txt --tags tags.txt " LSTM "--set lr=0.02 --set batch_tokens=512 --steps 120"), 0);
+    CU_ASSERT(shell("$H decode lines/last.h5 < src.txt > said.txt && cmp said.txt labels.txt"));
+    CU_ASSERT(shell("$H decode tokens/last.h5 --batch 7 < src.txt > said.txt && cmp said.txt tags.txt"));
+    CU_ASSERT_EQUAL(command("eval lines/last.h5 --src src.txt --labels labels.txt --json --confusion c.svg"), 0);
+    CU_ASSERT(says("out.txt", "\"accuracy\": 1}") && says("c.svg", "animal t"));
+    CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src src.txt --tags tags.txt --json"), 0);
+    CU_ASSERT(says("out.txt", "\"accuracy\": 1, \"sequence_accuracy\": 1, \"precision\": 1, \"recall\": 1, \"f1\": 1}"));
+    /* one right span too many: 1 of 2 lines; precision 1, recall 1 / 2 */
+    CU_ASSERT(shell("printf 'two ape cat\\nape dog\\n' > s2.txt; printf 'B-N I-N O\\nO I-N\\n' > t2.txt"));
+    CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src s2.txt --tags t2.txt --json"), 0);
+    CU_ASSERT(says("out.txt", "\"accuracy\": 0.8, \"sequence_accuracy\": 0.5, \"precision\": 1, \"recall\": 0.5, \"f1\": 0.666666667}"));
+    CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src s2.txt --tags t2.txt"), 0);
+    CU_ASSERT(says("out.txt", "2 right, 1 predicted, 1 found"));
+    /* empty lines stay; an unknown word is told of */
+    CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | $H decode lines/last.h5 > out.txt; printf 'animal a\\n\\nanimal b\\n' | cmp - out.txt"));
+    CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | $H decode tokens/last.h5 > out.txt; printf 'O O\\n\\nO\\n' | cmp - out.txt"));
+    CU_ASSERT(shell("printf '\\nelk ape\\n' | $H decode lines/last.h5 --nbest 9 > out.txt; test $(wc -l < out.txt) = 6"));
+    CU_ASSERT(says("out.txt", "2\t0.9") && says("out.txt", "\tanimal e\n2\t0.0"));
+    CU_ASSERT(shell("printf 'zebra\\n' | $H decode tokens/last.h5 2>&1 >out.txt | grep -q 'line 1 has symbols that the vocabulary lacks'"));
+    CU_ASSERT_EQUAL(command("attend lines/last.h5 'elk two ape' -o a.svg"), 0);
+    CU_ASSERT(says("out.txt", "animal e\na.svg") && says("a-enc.0.self.svg", "elk"));
+    CU_ASSERT(command_ends(command("attend tokens/last.h5 'elk two' -o a.svg"), 1, "tokens/last.h5: this model has no attention"));
+    CU_ASSERT_EQUAL(command("inspect tokens/last.h5"), 0);
+    CU_ASSERT(says("out.txt", "tagger of tokens, after 120 steps") && says("out.txt", "enc.0.backward.w_hh"));
+    CU_ASSERT_EQUAL(command("explain --labels 5 --vocab 100 --model lstm --set emb=8 --set hidden=8"), 0);
+    CU_ASSERT(says("out.txt", "head.weight") && says("out.txt", "32 source and 1 labels each"));
+    CU_ASSERT_EQUAL(command("explain --text --set objective=mlm --vocab 100"), 0);
+    CU_ASSERT(says("out.txt", "mlm.norm.gamma") && says("out.txt", "32 source and 5 masked symbols each"));
+}
+
+/* "N one N two ... N": the number that is masked can be told from the others. */
+static void masks_are_filled(void)
+{
+    CU_ASSERT(shell("for i in 1 2 3 4 5 6 7 8 9; do for w in ape bee cat dog; do for k in 1 2 3 4; do echo $w$i and $w$i or $w$i; "
+                    "done; done; done > same.txt"));
+    CU_ASSERT_EQUAL(command("train same --text same.txt --set objective=mlm --set mask_share=0.4 --config tiny.conf --set lr=0.01 "
+                            "--set norm=pre --set hold_out=0 --set enc_layers=2 "
+                            "--set dropout=0 --set batch_tokens=512 --steps 300"), 0);
+    CU_ASSERT(shell("printf 'bee3 and <mask> or bee3\\n\\ncat7 <mask> cat7 or <mask>\\nape1 or\\n' > in.txt; "
+                    "$H decode same/last.h5 < in.txt > out.txt"));
+    CU_ASSERT(says("out.txt", "bee3 and bee3 or bee3\n\ncat7 and cat7 or cat7\nape1 or\n"));
+    CU_ASSERT(shell("$H decode same/last.h5 --nbest 2 < in.txt > out.txt; test $(wc -l < out.txt) = 6"));
+    CU_ASSERT(says("out.txt", "\tbee3\n1\t0.") && says("out.txt", "\tcat7\n3\t0."));
+    CU_ASSERT_EQUAL(command("eval same/last.h5 --text same.txt --json"), 0);
+    CU_ASSERT(says("out.txt", "\"accuracy\": 0.9") || says("out.txt", "\"accuracy\": 1"));
+    CU_ASSERT(shell("cp out.txt first.txt; $H eval same/last.h5 --text same.txt --json --threads 2 | cmp - first.txt"));
+    CU_ASSERT_EQUAL(command("attend same/last.h5 'bee3 and <mask> or bee3' -o m.html"), 0);
+    CU_ASSERT(says("out.txt", "bee3 and bee3 or bee3\nm.html") && says("m.html", "&lt;mask&gt;"));
+}
+
+static void wrong_use(void)
+{
+    static const struct { int status; const char *words, *says; } list[] = {
+        {1, "eval lines/last.h5 --src src.txt --tags tags.txt", "this model labels lines: give --src and --labels"},
+        {1, "eval lines/last.h5 --text src.txt", "this model labels lines: give --src and --labels"},
+        {1, "eval tokens/last.h5 --src src.txt --labels labels.txt", "this model tags tokens: give --src and --tags"},
+        {1, "eval same/last.h5 --src src.txt --tgt src.txt", "this is a masked language model: give --text"},
+        {1, "eval same/last.h5 --text same.txt --confusion c.svg", "--confusion is for labels and tags"},
+        {1, "eval lines/last.h5 --src src.txt --labels plant.txt", "plant.txt:9: the label 'plant' is not among the 6"},
+        {1, "eval lines/last.h5 --src src.txt --labels short.txt", "src.txt has 300 lines but short.txt has 299"},
+        {1, "eval tokens/last.h5 --src src.txt --tags few.txt", "few.txt:5: 1 tag for 7 tokens of src.txt"},
+        {1, "eval tokens/last.h5 --src src.txt --tags type.txt", "type.txt:8: the tag 'B-M' is not among the 3"},
+        {1, "eval lines/last.h5 --src src.txt --labels labels.txt --held-out", "nothing was kept back"},
+        {2, "decode lines/last.h5 --beam 3", "this is a classifier: it does not search"},
+        {2, "decode tokens/last.h5 --sample", "this is a tagger: it does not draw"},
+        {2, "decode tokens/last.h5 --nbest 3", "a tagger gives every token its likeliest tag"},
+        {2, "attend lines/last.h5 ape --target bee -o a.svg", "--target: a classifier has none"},
+        {2, "explain --labels 3 --tags 4", "exclude each other"},
+        {2, "explain --labels 3 --set objective=mlm", "objective=mlm goes with --text"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        CU_ASSERT(command_ends(command("%s", list[i].words), list[i].status, list[i].says));
+    CU_ASSERT(shell("printf 'plain\\n' > bad.h5; ! $H decode bad.h5 < src.txt 2> err.txt") && says("err.txt", "bad.h5"));
+}
+
 CHECK_MAIN("heed train: encoders", {"a folder with data", begin}, {"a run that was stopped ends as one that was not", stop_and_go_on},
            {"any number of threads gives the same files", any_threads},
            {"a run may begin with the encoder of another", from_another_run},
-           {"bad input is one sentence, and nothing is lost", bad_input})
+           {"bad input is one sentence, and nothing is lost", bad_input},
+           {"labels and tags are decoded, counted and drawn", what_they_say}, {"masks are filled in", masks_are_filled},
+           {"what does not fit a model is refused", wrong_use})
