@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOG_EVERY = 10, MOST_STEPS = 1000000000 };
+enum { LOG_EVERY = 10 };
 #define SCHEDULED_BEST ".best.h5"
 
 static volatile sig_atomic_t stop_signal;
@@ -41,20 +41,22 @@ static heed_code add_batch(training *t, uint64_t i, double *loss, int64_t *token
     *loss += heed_item(t->g, l);
     carry_on(&t->j.carry, t->g);
     *tokens += (int64_t)b->target_tokens;
+    t->seen += (int64_t)(job_traits_of(&t->j)->encoder ? b->source_tokens : b->target_tokens);
     return graph_failed(t, e);
 }
 
-static heed_code take_step(training *t, double *loss, int64_t *tokens, heed_error *e)
+static heed_code take_step(training *t, double *loss, heed_error *e)
 {
     job *j = &t->j;
+    int64_t tokens = 0;
     *loss = 0;
-    *tokens = 0;
+    t->seen = 0;
     for (int64_t k = 0; k < j->set.accumulate && !e->code; k++)
-        add_batch(t, (uint64_t)(j->step * j->set.accumulate + k), loss, tokens, e);
+        add_batch(t, (uint64_t)(j->step * j->set.accumulate + k), loss, &tokens, e);
     if (e->code) return e->code;
-    *loss /= (double)*tokens;
+    *loss /= (double)tokens;
     heed_optimizer_set(j->optimizer, "lr", job_rate(j, j->step + 1));
-    heed_optimizer_set(j->optimizer, "gradient_scale", 1 / (double)*tokens);
+    heed_optimizer_set(j->optimizer, "gradient_scale", 1 / (double)tokens);
     if (heed_optimizer_step(j->optimizer, t->g)) {
         const heed_error *failed = heed_optimizer_error(j->optimizer);
         return heed_fail(e, failed->code,
@@ -149,31 +151,6 @@ static heed_code save(training *t, heed_error *e)
     return job_save(&t->j, t->last, e) ? e->code : publish(t, e);
 }
 
-static heed_code draw_curves(const training *t, heed_error *e)
-{
-    char *log = heed_folder_file(t->folder, "log.jsonl", e), *file = heed_folder_file(t->folder, "curves.svg", e);
-    heed_log_column loss = {0}, valid = {0}, rate = {0}, norm = {0};
-    if (log && file && !heed_runlog_column(log, "loss", &loss, e) && !heed_runlog_column(log, "valid_loss", &valid, e) &&
-        !heed_runlog_column(log, "rate", &rate, e) && !heed_runlog_column(log, "gradient_norm", &norm, e)) {
-        heed_curve losses[] = {{"training", loss.step, loss.value, loss.count},
-                               {"validation", valid.step, valid.value, valid.count}};
-        heed_curve rates = {"learning rate", rate.step, rate.value, rate.count};
-        heed_curve norms = {"gradient norm", norm.step, norm.value, norm.count};
-        heed_plot plots[] = {{"loss (nats a symbol)", losses, 2, false}, {"learning rate", &rates, 1, false},
-                             {"gradient norm", &norms, 1, true}};
-        char *svg = heed_figure_curves("Training", "step", plots, 3, e);
-        if (svg) heed_figure_save(file, "Training", &(heed_picture){svg, NULL}, 1, e);
-        heed_free(svg);
-    }
-    heed_log_column_free(&loss);
-    heed_log_column_free(&valid);
-    heed_log_column_free(&rate);
-    heed_log_column_free(&norm);
-    heed_free(log);
-    heed_free(file);
-    return e->code;
-}
-
 static heed_code validate(training *t, double *loss, heed_error *e)
 {
     job *j = &t->j;
@@ -239,11 +216,11 @@ static heed_code loop(training *t, heed_error *e)
 {
     job *j = &t->j;
     double loss = NAN;
-    int64_t tokens, saved = j->step;
+    int64_t saved = j->step;
     while (!is_over(t) && !stop_signal) {
-        if (take_step(t, &loss, &tokens, e)) return e->code;
+        if (take_step(t, &loss, e)) return e->code;
         double rate = job_rate(j, j->step);
-        heed_progress_step(t->progress, j->step, tokens, loss, rate);
+        heed_progress_step(t->progress, j->step, t->seen, loss, rate);
         if (j->step % LOG_EVERY == 0 || j->step == t->planned) {
             heed_log_value values[] = {heed_log_real("loss", loss), heed_log_real("rate", rate),
                                        heed_log_real("gradient_norm", heed_optimizer_norm(j->optimizer)),
@@ -254,54 +231,14 @@ static heed_code loop(training *t, heed_error *e)
         bool valid = j->step % j->set.valid_every == 0;
         if (valid && validate_on_schedule(t, e)) return e->code;
         if (valid || j->step % j->set.save_every == 0 || is_over(t)) {
-            if (save(t, e) || draw_curves(t, e)) return e->code;
+            if (save(t, e) || training_draw(t, e)) return e->code;
             saved = j->step;
         }
     }
-    return saved != j->step && !save(t, e) ? draw_curves(t, e) : e->code;
+    return saved != j->step && !save(t, e) ? training_draw(t, e) : e->code;
 }
 
-/* --- the mean of the last checkpoints --------------------------------------------------------------------------------------- */
-
-static void add_checkpoint(heed_average *mean, const char *file, heed_error *e)
-{
-    job old;
-    if (!file || job_load(&old, file, false, e)) return;
-    heed_average_add(mean, old.params);
-    job_free(&old);
-}
-
-static heed_code write_average(training *t, heed_error *e)
-{
-    job *j = &t->j;
-    int64_t *steps = NULL;
-    heed_average *mean = heed_average_new();
-    bool last = j->step % j->set.save_every != 0; /* not among the steps that are kept */
-    size_t count = 0, wanted = (size_t)j->set.average - last;
-    heed_folder_steps(t->folder, &steps, &count, e);
-    for (size_t i = count > wanted ? count - wanted : 0; i < count && !e->code; i++) {
-        char *file = heed_folder_step_file(t->folder, steps[i], e);
-        add_checkpoint(mean, file, e);
-        heed_free(file);
-    }
-    if (last && !e->code) add_checkpoint(mean, t->last, e);
-    char *file = heed_folder_file(t->folder, "average.h5", e);
-    if (!e->code && heed_average_write(mean, j->params))
-        heed_fail(e, heed_average_error(mean)->code, "%s", heed_average_error(mean)->message);
-    if (!e->code && !job_save(j, file, e)) {
-        double loss = NAN, accuracy;
-        if (t->has_valid) data_loss(&t->valid, j, t->g, &loss, &accuracy, e);
-        fprintf(stderr, "the mean of the last %zu checkpoints", (count < wanted ? count : wanted) + last);
-        if (t->has_valid) fprintf(stderr, ": validation loss %.4f", loss);
-        fprintf(stderr, ", in %s\n", file);
-    }
-    heed_free(file);
-    heed_free(steps);
-    heed_average_free(mean);
-    return e->code;
-}
-
-/* --- the verb --------------------------------------------------------------------------------------------------------------- */
+/* --- the run --------------------------------------------------------------------------------------------------------------- */
 
 static void print_beginning(training *t, heed_error *e)
 {
@@ -340,10 +277,10 @@ static heed_code train(training *t, heed_error *e)
     else if (forget_end(t, e) || loop(t, e)) return e->code;
     if (!is_over(t) || validate_end(t, e)) return e->code;
     if (!over) heed_progress_end(t->progress);
-    return draw_curves(t, e) || j->set.average < 2 ? e->code : write_average(t, e);
+    return training_draw(t, e) || j->set.average < 2 ? e->code : training_average(t, e);
 }
 
-static int run(training *t)
+int training_run(training *t)
 {
     /* a second signal ends it at once */
     struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
@@ -362,80 +299,4 @@ static int run(training *t)
     if (t->j.step) fprintf(stderr, "it is saved, and --steps %lld goes on from there\n", (long long)t->planned);
     else fprintf(stderr, "nothing was learned yet\n");
     return 128 + stop_signal;
-}
-
-static int print_keys(void)
-{
-    heed_error e = {0};
-    char *keys = heed_options_help(settings_table, &e);
-    if (keys) printf("Settings of --set KEY=VALUE and of --config files: values allowed, meaning, (default)\n\n%s", keys);
-    heed_free(keys);
-    return e.code ? failure("train", &e) : STATUS_OK;
-}
-
-int verb_train(int argc, char **argv)
-{
-    training *t = heed_calloc(1, sizeof *t);
-    if (!t) return failure("train", &(heed_error){HEED_NO_MEMORY, "no memory"});
-    arguments *a = &t->a;
-    a->sets.items = a->set_items;
-    const flag flags[] = {
-        {"src", "FILE", &a->train.src, NULL, NULL, "source lines"},
-        {"tgt", "FILE", &a->train.tgt, NULL, NULL, "target lines, one for every source line"},
-        {"dict", "FILE", &a->train.dict, NULL, NULL, "dictionary: word TAB symbols, or as the CMU's"},
-        {"text", "FILE", &a->train.text, NULL, NULL, "plain text for a language model; with --set objective=mlm for a masked one"},
-        {"labels", "FILE", &a->train.labels, NULL, NULL, "one label for every source line"},
-        {"tags", "FILE", &a->train.tags, NULL, NULL, "one tag for every source token"},
-        {"valid-src", "FILE", &a->valid.src, NULL, NULL, "source lines to validate with"},
-        {"valid-tgt", "FILE", &a->valid.tgt, NULL, NULL, "their target lines"},
-        {"valid-dict", "FILE", &a->valid.dict, NULL, NULL, "dictionary to validate with"},
-        {"valid-text", "FILE", &a->valid.text, NULL, NULL, "text to validate with"},
-        {"valid-labels", "FILE", &a->valid.labels, NULL, NULL, "labels to validate with"},
-        {"valid-tags", "FILE", &a->valid.tags, NULL, NULL, "tags to validate with"},
-        {"from", "CHECKPOINT", &a->from, NULL, NULL, "begin with the encoder of another run: units, vocabulary, sizes and weights"},
-        {"src-units", "UNITS", &a->src_units, NULL, NULL, "chars, words, bpe:CODES or spm:MODEL; by default chars, of encoders words"},
-        {"tgt-units", "UNITS", &a->tgt_units, NULL, NULL, "the same for the target; with --dict the default is words"},
-        {"model", "NAME", &a->model, NULL, NULL, "transformer (the default), rnn, lstm or gru: as --set model=NAME"},
-        {"set", "KEY=VALUE", NULL, &a->sets, NULL, "a setting; any number of times"},
-        {"config", "FILE", &a->config, NULL, NULL, "settings as lines of key = value; --set overrides them"},
-        {"steps", "N", &a->steps, NULL, NULL, "train up to step N; a run that exists may be given more"},
-        {"minutes", "M", &a->minutes, NULL, NULL, "train as many steps as fit in M minutes; the number is told"},
-        {"threads", "N", &a->threads, NULL, NULL, "by default OMP_NUM_THREADS or all CPUs; the result is the same"},
-        {"seed", "N", &a->seed, NULL, NULL, "as --set seed=N"},
-        {"keys", NULL, NULL, NULL, &a->keys, "print the settings, their ranges and defaults, and end"},
-        {0},
-    };
-    static const char about[] =
-        "usage: heed train RUN --src FILE --tgt FILE | --dict FILE | --text FILE\n"
-        "                      | --src FILE --labels FILE | --src FILE --tags FILE  --steps N | --minutes M  [option ...]\n\n"
-        "Trains a model in the folder RUN, which gets last.h5, best.h5, log.jsonl and curves.svg.\n"
-        "A RUN that exists goes on where it stopped; a killed one loses nothing that was saved.\n"
-        "Without --valid-... files a share of the data (hold_out) is kept for validation.\n\n";
-    const char *word[1];
-    int words, status = -1;
-    if (argc > MOST_SETS) status = usage_error("train", "too many words");
-    if (status < 0) status = read_flags("train", about, flags, argc, argv, word, 1, &words);
-    if (status < 0 && a->keys) status = print_keys();
-    if (status < 0 && !words) status = usage_error("train", "name the run's folder");
-    if (status < 0 && a->steps && a->minutes) status = usage_error("train", "--steps and --minutes exclude each other");
-    if (status < 0 && a->steps && !flag_int("train", "steps", a->steps, 1, MOST_STEPS, &a->step_count)) status = STATUS_USAGE;
-    if (status < 0 && a->threads && !flag_int("train", "threads", a->threads, 1, 256, &a->thread_count)) status = STATUS_USAGE;
-    if (status < 0 && a->minutes && !flag_real("train", "minutes", a->minutes, 0.01, 1e6, &a->minute_count))
-        status = STATUS_USAGE;
-    if (status < 0) {
-        a->run = word[0];
-        status = run(t);
-    }
-    heed_progress_free(t->progress);
-    heed_free(t->log_file);
-    heed_runlog_close(t->log);
-    heed_folder_close(t->folder);
-    heed_free(t->last);
-    data_free(&t->train);
-    data_free(&t->valid);
-    job_free(&t->j);
-    job_free(&t->base);
-    heed_graph_free(t->g);
-    heed_free(t);
-    return status;
 }

@@ -1,11 +1,12 @@
-/* A run of heed train: what was asked for, and the job with its data and folder. Begun by start.c, done by train.c. */
+/* A run of heed train: what was asked for, and the job with its data and folder. Asked for in verb_train.c, begun by start.c,
+ * done by train.c. */
 #ifndef HEED_CLI_TRAINING_H
 #define HEED_CLI_TRAINING_H
 
 #include "cli/cli.h"
 #include "cli/data.h"
 
-enum { MOST_SETS = 128 };
+enum { MOST_SETS = 128, MOST_STEPS = 1000000000 };
 
 typedef struct arguments {
     const char *run, *config, *model, *steps, *minutes, *threads, *seed, *src_units, *tgt_units, *from;
@@ -29,6 +30,7 @@ typedef struct training {
     heed_progress *progress;
     char *last, *log_file;
     double started;
+    int64_t seen;           /* symbols of the last step, for the speed: targets, of encoders the source */
 } training;
 
 /* What can be told to be wrong before anything is read or made: the choice of files, --set and --seed, how long. */
@@ -36,6 +38,11 @@ heed_code training_check(const arguments *a, heed_error *e);
 /* Reads the data, opens the folder and makes the job: a new one, or that of last.h5 where it is found. */
 heed_code training_begin(training *t, heed_error *e);
 bool training_file_exists(const char *file);
+/* All of it (train.c), after the arguments were read; an exit status. */
+int training_run(training *t);
+/* curves.svg and average.h5 (train_files.c). */
+heed_code training_draw(const training *t, heed_error *e);
+heed_code training_average(training *t, heed_error *e);
 
 /* --from (from.c), for a new run, in this order: loads its job as t->base and gives its units, vocabulary and sizes to t->j and `set`; refuses
  * settings that make another encoder; copies the weights and frees t->base. */
