@@ -37,8 +37,7 @@ static sizes read_sizes(lab *l)
     if (o->kernel % 2 == 0) lab_fail(l, "kernel=%lld: an odd number is needed, for as many positions on each side", (long long)o->kernel);
     if (o->r % 2) lab_fail(l, "r=%lld: an even number is needed, for as many positions on each side", (long long)o->r);
     if (n < LEAST) lab_fail(l, "n=%lld: there are to be %d positions at least", (long long)n, LEAST);
-    while (n >> (SIZES - 1 - s.count) < LEAST) s.count++; /* sizes that would be too small */
-    s.count = SIZES - s.count;
+    while (s.count < SIZES && n >> s.count >= LEAST) s.count++;
     for (int i = 0; i < s.count; i++) s.n[i] = n >> (s.count - 1 - i);
     for (int64_t p = 8; p <= most && s.probes < SIZES; p *= 2) s.probed[s.probes++] = p;
     return s;

@@ -8,7 +8,9 @@
     X(positions) \
     X(lookup) \
     X(complexity) \
-    X(regularisation)
+    X(table3) \
+    X(regularisation) \
+    X(parsing)
 
 #define LAB_DECLARE(name) extern const lab_experiment lab_##name;
 LAB_EXPERIMENTS(LAB_DECLARE)

@@ -112,44 +112,71 @@ bool pairs_from_numbers(lab *l, pairs *p, size_t count, uint64_t step)
 
 /* --- parallel text ---------------------------------------------------------------------------------------------------------- */
 
-static void add_line(pairs *p, heed_line source, heed_line target, size_t number, heed_ids ids[2], heed_error *e)
+static void add_line(const pairs *p, heed_examples *x, heed_line source, heed_line target, size_t i, heed_ids ids[2], heed_error *e)
 {
-    heed_examples *x = heed_held_out(source, p->hold_out) ? p->valid_examples : p->train_examples;
     ids[0].count = ids[1].count = 0;
-    heed_vocab_encode(p->src_vocab, p->src_units, source, NULL, number, &ids[0], NULL, e);
-    heed_vocab_encode(p->tgt_vocab, p->tgt_units, target, NULL, number, &ids[1], NULL, e);
+    heed_vocab_encode(p->src_vocab, p->src_units, source, NULL, i + 1, &ids[0], NULL, e);
+    heed_vocab_encode(p->tgt_vocab, p->tgt_units, target, NULL, i + 1, &ids[1], NULL, e);
     if (e->code || !ids[0].count || !ids[1].count) return;
-    heed_examples_add(x, number, ids[0].items, ids[0].count, e);
+    heed_examples_add(x, i, ids[0].items, ids[0].count, e);
     heed_examples_add_answer(x, ids[1].items, ids[1].count, e);
 }
 
-bool pairs_from_text(lab *l, pairs *p, const char *src, const char *tgt, const char *units)
+static void add_lines(pairs *p, const heed_text *source, const heed_text *target, heed_examples *held_out, heed_examples *others, heed_error *e)
+{
+    heed_ids ids[2] = {{0}};
+    if (!e->code) heed_text_parallel(source, target, e);
+    for (size_t i = 0; !e->code && i < heed_text_count(source); i++) {
+        heed_line line = heed_text_line(source, i);
+        add_line(p, heed_held_out(line, p->hold_out) ? held_out : others, line, heed_text_line(target, i), i, ids, e);
+    }
+    heed_free(ids[0].items);
+    heed_free(ids[1].items);
+}
+
+static void count_lines(const pairs *p, const pairs_lines *x, heed_counts *source, heed_counts *target, heed_error *e)
+{
+    if (!e->code) heed_text_parallel(x->src, x->tgt, e);
+    for (size_t i = 0; !e->code && i < heed_text_count(x->src); i++) {
+        if (!x->valid_src && heed_held_out(heed_text_line(x->src, i), p->hold_out)) continue;
+        heed_counts_add_line(source, p->src_units, heed_text_line(x->src, i), e);
+        heed_counts_add_line(target, p->tgt_units, heed_text_line(x->tgt, i), e);
+    }
+}
+
+bool pairs_from_lines(lab *l, pairs *p, const pairs_lines *x)
 {
     heed_error *e = lab_error(l);
     if (!begin(l, p)) return false;
-    heed_text *source = heed_text_read(src, NULL, e), *target = heed_text_read(tgt, NULL, e);
-    heed_counts *counts = heed_counts_create(e);
-    p->src_units = p->tgt_units = heed_units_create(units, e);
-    if (!e->code) heed_text_parallel(source, target, e);
-    for (size_t i = 0; !e->code && i < heed_text_count(source); i++) {
-        if (heed_held_out(heed_text_line(source, i), p->hold_out)) continue;
-        heed_counts_add_line(counts, p->src_units, heed_text_line(source, i), e);
-        heed_counts_add_line(counts, p->src_units, heed_text_line(target, i), e);
-    }
-    if (!e->code) p->src_vocab = p->tgt_vocab = heed_vocab_create(counts, 1, 0, e);
-    heed_ids ids[2] = {{0}};
-    for (size_t i = 0; !e->code && i < heed_text_count(source); i++)
-        add_line(p, heed_text_line(source, i), heed_text_line(target, i), i + 1, ids, e);
-    heed_free(ids[0].items);
-    heed_free(ids[1].items);
-    heed_counts_free(counts);
-    heed_text_free(source);
-    heed_text_free(target);
+    p->src_units = heed_units_create(x->units, e);
+    p->tgt_units = x->joint ? p->src_units : heed_units_create(x->units, e);
+    heed_counts *source = heed_counts_create(e), *target = x->joint ? source : heed_counts_create(e);
+    count_lines(p, x, source, target, e);
+    if (!e->code) p->src_vocab = heed_vocab_create(source, x->min_count, 0, e);
+    if (!e->code) p->tgt_vocab = x->joint ? p->src_vocab : heed_vocab_create(target, x->min_count, 0, e);
+    if (target != source) heed_counts_free(target);
+    heed_counts_free(source);
+    add_lines(p, x->src, x->tgt, x->valid_src ? p->train_examples : p->valid_examples, p->train_examples, e);
+    if (x->valid_src) add_lines(p, x->valid_src, x->valid_tgt, p->valid_examples, p->valid_examples, e);
     if (!lab_ok(l)) return false;
     some_of(l, &p->train_examples, p->most_train);
     some_of(l, &p->valid_examples, p->most_valid);
-    p->src_symbols = p->tgt_symbols = (int64_t)heed_vocab_size(p->src_vocab);
+    p->src_symbols = (int64_t)heed_vocab_size(p->src_vocab);
+    p->tgt_symbols = (int64_t)heed_vocab_size(p->tgt_vocab);
     return finish(l, p);
+}
+
+bool pairs_from_text(lab *l, pairs *p, const char *const src_and_tgt[2], const char *const valid[2], const char *units)
+{
+    const char *const paths[] = {src_and_tgt[0], src_and_tgt[1], valid ? valid[0] : NULL, valid ? valid[1] : NULL};
+    heed_text *texts[4] = {NULL};
+    for (int i = 0; i < 4 && lab_ok(l); i++)
+        if (paths[i]) texts[i] = heed_text_read(paths[i], NULL, lab_error(l));
+    pairs_lines x = {.src = texts[0], .tgt = texts[1], .valid_src = texts[2], .valid_tgt = texts[3], .units = units, .joint = true,
+                     .min_count = 1};
+    bool fine = lab_ok(l) && pairs_from_lines(l, p, &x);
+    for (int i = 0; i < 4; i++) heed_text_free(texts[i]);
+    return fine;
 }
 
 /* ---------------------------------------------------------------------------------------------------------------------------- */

@@ -24,7 +24,16 @@ typedef struct pairs {
 bool pairs_from_task(lab *l, pairs *p, const task *t); /* most_train (20000) and most_valid (500) examples */
 bool pairs_from_dictionary(lab *l, pairs *p, const char *path); /* chars to words; validation has every word once, with all its answers */
 bool pairs_from_numbers(lab *l, pairs *p, size_t count, uint64_t step); /* numbers and their English names: chars to words */
-bool pairs_from_text(lab *l, pairs *p, const char *src, const char *tgt, const char *units); /* line by line, one vocabulary for both */
+/* Two files line by line, one vocabulary for both; `valid`: files to validate on, NULL: a part is held out. */
+bool pairs_from_text(lab *l, pairs *p, const char *const src_and_tgt[2], const char *const valid[2], const char *units);
+
+typedef struct pairs_lines {
+    const heed_text *src, *tgt, *valid_src, *valid_tgt; /* valid_src NULL: a part of the other is held out */
+    const char *units;
+    bool joint;         /* one vocabulary for both sides */
+    uint64_t min_count; /* units seen less often are unknown */
+} pairs_lines;
+bool pairs_from_lines(lab *l, pairs *p, const pairs_lines *x); /* an example's origin is its line, from 0 */
 void pairs_free(pairs *p);
 
 /* A symbol as text, for labels: "a", "b" ... in a task. Lives as long as the lab. */

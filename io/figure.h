@@ -12,7 +12,7 @@
 #ifndef HEED_FIGURE_H
 #define HEED_FIGURE_H
 
-#include "../autograd/status.h"
+#include "treebank.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +73,9 @@ typedef struct heed_arcs {
 
 /* A panel below the other for each. */
 char *heed_figure_arcs(const char *title, const char *rows, const char *columns, const heed_arcs *panels, size_t count, heed_error *e);
+
+/* Trees of one sentence below each other, words at the bottom. Phrases that the first tree does not have are in another colour. */
+char *heed_figure_trees(const char *title, const heed_tree *const *trees, const char *const *names, size_t count, heed_error *e);
 
 /* Files. */
 

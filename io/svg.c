@@ -12,7 +12,7 @@ const char *heed_svg_colour(size_t i) { return colours[i % (sizeof colours / siz
 /* Colours of GitHub's light and dark themes: good contrast of text in both (above 7:1, soft text above 4.5:1). */
 static const char style[] =
     "<style>.heed text{fill:#1f2328}.heed .soft{fill:#59636e}.heed .grid{stroke:#d1d9e0;fill:none}"
-    ".heed .frame{stroke:#818b98;fill:none}.heed .void{fill:#c8ced6}.heed .back{fill:#ffffff}"
+    ".heed .frame{stroke:#818b98;fill:none}.heed .void{fill:#c8ced6}.heed .back{fill:#ffffff}.heed .other{fill:#d55e00}"
     "@media (prefers-color-scheme:dark){.heed text{fill:#f0f6fc}.heed .soft{fill:#9198a1}.heed .grid{stroke:#3d444d}"
     ".heed .frame{stroke:#656c76}.heed .void{fill:#3d444d}.heed .back{fill:#0d1117}}</style>\n";
 

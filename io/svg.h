@@ -7,7 +7,8 @@
 /* Text as XML content: escaped, characters that XML forbids replaced, blanks at the ends made visible when `label`. */
 void heed_svg_escape(heed_buffer *b, const char *text, bool label);
 
-/* Everything up to the first shape. Classes for shapes and text: soft (text that matters less), grid, frame, void, back. */
+/* Everything up to the first shape. Classes for shapes and text: soft (text that matters less), other (text that differs), grid,
+ * frame, void, back. */
 void heed_svg_begin(heed_buffer *b, double width, double height, const char *title);
 void heed_svg_end(heed_buffer *b);
 

@@ -65,6 +65,25 @@ static void refusals(void)
     free(kept);
 }
 
+/* What experiments' own options cannot be. */
+static void own_options(void)
+{
+    static const struct { const char *words, *says; } list[] = {
+        {"complexity --kernel 4", "kernel=4: an odd number is needed"},
+        {"complexity --r 5", "r=5: an even number is needed"},
+        {"complexity --n 8", "n=8: there are to be 16 positions at least"},
+        {"table3 --src a", "--src and --tgt belong together"},
+        {"table3 --dict a --src b --tgt c", "give either --dict or --src and --tgt"},
+        {"table3 --valid-src a --valid-tgt b", "--valid-src and --valid-tgt belong together, and to --src and --tgt"},
+        {"parsing --valid a", "--valid belongs to --treebank"},
+        {"parsing --treebank open.trees", "open.trees:1: brackets do not balance: the tree that begins here is not closed"},
+        {"parsing --treebank nowhere", "nowhere"},
+    };
+    command_write("open.trees", "(S (NP (NN a))\n(S (NP (NN b)))\n");
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        CU_ASSERT(command_ends(command("experiment %s --quick --out own%zu", list[i].words, i), 1, list[i].says));
+}
+
 static void spoilt_pieces(void)
 {
     CU_ASSERT(system("cp -r positions spoilt && for f in spoilt/pieces/none-*; do echo x > $f; done") == 0);
@@ -82,4 +101,4 @@ static void no_space(void)
 }
 
 CHECK_MAIN("heed experiment", {"a folder with results", begin}, {"a stopped one goes on to the same results", goes_on},
-           {"wrong use and other folders", refusals}, {"pieces that are spoilt", spoilt_pieces}, {"a full disk", no_space})
+           {"wrong use and other folders", refusals}, {"own options", own_options}, {"pieces that are spoilt", spoilt_pieces}, {"a full disk", no_space})

@@ -233,6 +233,38 @@ static void arcs_join_tokens(void)
     }
 }
 
+static void trees_are_drawn(void)
+{
+    static const char text[] = "(S (NP (D the) (N <dog>)) (VP (V barks)) (. .)) (S (NP (D the)) (VP (N <dog>) (V barks)) (. .)) (X (Y y))";
+    heed_treebank *b = heed_treebank_parse("trees", text, strlen(text), NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    const heed_tree *trees[] = {heed_treebank_at(b, 0), heed_treebank_at(b, 1)}, *small = heed_treebank_at(b, 2);
+    double width, height, one;
+    char *svg = heed_figure_trees("trees", trees, (const char *[]){"right", "given & taken"}, 2, NULL);
+    CU_ASSERT_EQUAL(count(svg, "class=\"other\""), 2); /* NP and VP of the second */
+    CU_ASSERT_EQUAL(count(svg, "&lt;dog&gt;</text>"), 2);
+    CU_ASSERT_EQUAL(count(svg, "<path class=\"frame\""), 2 * 6);
+    CU_ASSERT(check_says(svg, "given &amp; taken"));
+    good(svg, &width, &height);
+    good(heed_figure_trees("trees", &small, (const char *[]){"small"}, 1, NULL), &width, &one);
+    CU_ASSERT(one < height);
+    heed_error e = {0};
+    CU_ASSERT_PTR_NULL(heed_figure_trees("trees", NULL, NULL, 0, &e));
+    CU_ASSERT(check_says(e.message, "needs at least one"));
+    char *many = malloc(401 * 6 + 8), *p = many + sprintf(many, "(S");
+    for (int i = 0; i < 401; i++) p += sprintf(p, " (A a)");
+    strcpy(p, ")");
+    heed_treebank *large = heed_treebank_parse("trees", many, strlen(many), NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(large);
+    trees[1] = heed_treebank_at(large, 0);
+    e = (heed_error){0};
+    CU_ASSERT_PTR_NULL(heed_figure_trees("trees", trees, (const char *[]){"", ""}, 2, &e));
+    CU_ASSERT(check_says(e.message, "tree 2 has 401 words; a picture has room for 400"));
+    heed_treebank_free(large);
+    heed_treebank_free(b);
+    free(many);
+}
+
 static void the_same_input_gives_the_same_bytes(void)
 {
     heed_heatmap m = square(STRANGE, strange);
@@ -321,6 +353,9 @@ static bool draws(void *unused)
     heed_curve c = {"c", x, y, 2};
     heed_plot p = {"p", &c, 1, false};
     char *a = heed_figure_heatmaps("t", "r", "c", &m, 1, &e), *b = heed_figure_curves("t", "step", &p, 1, &e);
+    heed_tree_node nodes[] = {{"S", NULL, SIZE_MAX, 0, 1}, {"N", "dog", 0, 0, 1}};
+    const heed_tree tree = {nodes, 2, 1, 1}, *trees[] = {&tree};
+    char *t = heed_figure_trees("t", trees, strange, 1, &e);
     char *o = heed_figure_overview("t", &m, strange, 1, 1, &e),
          *arcs = heed_figure_arcs("t", "r", "c", &(heed_arcs){"t", &m, 1, -1}, 1, &e);
     if (a) heed_figure_save("/tmp/heed-figure.html", "t", &(heed_picture){a, "caption"}, 1, &e);
@@ -330,6 +365,7 @@ static bool draws(void *unused)
     heed_free(b);
     heed_free(o);
     heed_free(arcs);
+    heed_free(t);
     return !e.code;
 }
 
@@ -377,6 +413,7 @@ CHECK_MAIN("figures", {"any label makes a sound picture", any_label_makes_a_soun
            {"sizes follow the tokens", sizes_follow_the_tokens}, {"weights become colours", weights_become_colours},
            {"an overview has every head", an_overview_has_every_head}, {"curves", curves},
            {"curves over a logarithmic axis", curves_over_a_logarithmic_axis}, {"arcs join tokens", arcs_join_tokens},
+           {"trees are drawn", trees_are_drawn},
            {"the same input gives the same bytes", the_same_input_gives_the_same_bytes}, {"files", files},
            {"values may be negative", values_may_be_negative}, {"long legends wrap", long_legends_wrap},
            {"bad input is told", bad_input_is_told}, {"refused memory is an error", refused_memory_is_an_error})
