@@ -6,10 +6,12 @@
 #define LINES "this model makes lines of lines: give --src and --tgt, or --dict"
 
 const job_traits job_kinds[JOB_KINDS] = {
-    [JOB_PAIRS] = {"pairs", "--src and --tgt", "encoder-decoder", "encoder-decoder on pairs of lines", LINES, "target symbols", "chars", "chars"},
-    [JOB_DICTIONARY] = {"dictionary", "--dict", "encoder-decoder", "encoder-decoder on a dictionary", LINES, "target symbols", "chars", "words"},
+    [JOB_PAIRS] = {"pairs", "--src and --tgt", "encoder-decoder", "encoder-decoder on pairs of lines", LINES,
+                   "target symbols", "chars", "chars", 0, false},
+    [JOB_DICTIONARY] = {"dictionary", "--dict", "encoder-decoder", "encoder-decoder on a dictionary", LINES,
+                        "target symbols", "chars", "words", 0, false},
     [JOB_TEXT] = {"text", "--text", "language model", "language model on text", "this is a language model: give --text",
-                  "target symbols", NULL, "chars"},
+                  "target symbols", NULL, "chars", 0, false},
     [JOB_CLASSES] = {"classes", "--src and --labels", "classifier", "classifier of lines", "this model labels lines: give --src and --labels",
                      "labels", "words", NULL, HEED_ENCODER_CLASSES, true},
     [JOB_TAGS] = {"tags", "--src and --tags", "tagger", "tagger of tokens", "this model tags tokens: give --src and --tags",

@@ -81,6 +81,17 @@ static inline int command_ends(int status, int wanted, const char *part)
     return 0;
 }
 
+/* Whether a file is the same in two runs' folders; or else tells. */
+static inline int same_file(const char *a, const char *b, const char *file)
+{
+    char x[128], y[128];
+    snprintf(x, sizeof x, "%s/%s", a, file);
+    snprintf(y, sizeof y, "%s/%s", b, file);
+    if (scratch_same(scratch(x), scratch(y))) return 1;
+    fprintf(stderr, "\n    %s and %s differ\n", x, y);
+    return 0;
+}
+
 static inline void command_sleep(double seconds)
 {
     struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};

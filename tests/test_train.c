@@ -23,16 +23,6 @@ static void begin(void)
 
 #define TINY "--dict pairs.tsv --config tiny.conf --threads 1 "
 
-static bool same(const char *a, const char *b, const char *file)
-{
-    char x[128], y[128];
-    snprintf(x, sizeof x, "%s/%s", a, file);
-    snprintf(y, sizeof y, "%s/%s", b, file);
-    if (scratch_same(scratch(x), scratch(y))) return true;
-    fprintf(stderr, "\n    %s and %s differ\n", x, y);
-    return false;
-}
-
 static bool exists(const char *file) { return access(scratch(file), F_OK) == 0; }
 
 static bool printed(const char *part)
@@ -67,10 +57,10 @@ static void stop_and_go_on(void)
         char whole[16], parts[16];
         snprintf(whole, sizeof whole, "whole%d", v);
         snprintf(parts, sizeof parts, "parts%d", v);
-        CU_ASSERT(same(whole, parts, "last.h5"));
-        if (v < 3) CU_ASSERT(same(whole, parts, "best.h5"));
-        if (v == 0) CU_ASSERT(same(whole, parts, "average.h5"));
-        if (v == 1) CU_ASSERT(same(whole, parts, "step-000000015.h5") && same(whole, parts, "step-000000020.h5"));
+        CU_ASSERT(same_file(whole, parts, "last.h5"));
+        if (v < 3) CU_ASSERT(same_file(whole, parts, "best.h5"));
+        if (v == 0) CU_ASSERT(same_file(whole, parts, "average.h5"));
+        if (v == 1) CU_ASSERT(same_file(whole, parts, "step-000000015.h5") && same_file(whole, parts, "step-000000020.h5"));
     }
     CU_ASSERT(!exists("whole3/best.h5"));
     CU_ASSERT(!exists("parts1/step-000000009.h5") && !exists("parts1/step-000000010.h5"));
@@ -110,7 +100,7 @@ static void best_of_the_schedule(void)
     CU_ASSERT_EQUAL(command("train b2 %s --set valid_every=%d --steps %d", how, (int)every, (int)end), 0);
     CU_ASSERT(scratch_same("b2/last.h5", "b2/best.h5"));
     CU_ASSERT_EQUAL(command("train b2 %s --set valid_every=%d --steps %d", how, (int)every, STEPS), 0);
-    CU_ASSERT(same("b1", "b2", "best.h5") && same("b1", "b2", "last.h5"));
+    CU_ASSERT(same_file("b1", "b2", "best.h5") && same_file("b1", "b2", "last.h5"));
 }
 
 static void any_threads(void)
@@ -122,7 +112,7 @@ static void any_threads(void)
                                 threads[i], threads[i]), 0);
         char other[16];
         snprintf(other, sizeof other, "t%d", threads[i]);
-        CU_ASSERT(same("t1", other, "last.h5") && same("t1", other, "best.h5"));
+        CU_ASSERT(same_file("t1", other, "last.h5") && same_file("t1", other, "best.h5"));
     }
 }
 
@@ -162,7 +152,7 @@ static void undisturbed(void)
 static void like_undisturbed(const char *run)
 {
     char file[64];
-    CU_ASSERT(same("calm", run, "last.h5") && same("calm", run, "best.h5") && same("calm", run, "average.h5"));
+    CU_ASSERT(same_file("calm", run, "last.h5") && same_file("calm", run, "best.h5") && same_file("calm", run, "average.h5"));
     snprintf(file, sizeof file, "%s/log.jsonl", run);
     CU_ASSERT(log_rises(file));
 }
@@ -223,7 +213,7 @@ static void minutes(void)
     long steps = atol(told + 8);
     CU_ASSERT(steps > 0);
     CU_ASSERT_EQUAL(command("train counted " TINY "--set schedule=cosine --steps %ld", steps), 0);
-    CU_ASSERT(same("budget", "counted", "last.h5") && same("budget", "counted", "best.h5"));
+    CU_ASSERT(same_file("budget", "counted", "last.h5") && same_file("budget", "counted", "best.h5"));
 }
 
 /* Weights that hardly change give no better validation. */
@@ -255,7 +245,7 @@ static void kinds(void)
         CU_ASSERT_EQUAL(command("train %s-2 %s %s --threads 1 --steps 14", list[i].run, list[i].files, list[i].more), 0);
         char other[32];
         snprintf(other, sizeof other, "%s-2", list[i].run);
-        CU_ASSERT(same(list[i].run, other, "last.h5") && same(list[i].run, other, "best.h5"));
+        CU_ASSERT(same_file(list[i].run, other, "last.h5") && same_file(list[i].run, other, "best.h5"));
     }
 }
 

@@ -29,16 +29,6 @@ static void begin(void)
     CU_ASSERT(!fclose(src) && !fclose(labels) && !fclose(tags));
 }
 
-static bool same(const char *a, const char *b, const char *file)
-{
-    char x[128], y[128];
-    snprintf(x, sizeof x, "%s/%s", a, file);
-    snprintf(y, sizeof y, "%s/%s", b, file);
-    if (scratch_same(scratch(x), scratch(y))) return true;
-    fprintf(stderr, "\n    %s and %s differ\n", x, y);
-    return false;
-}
-
 static bool says(const char *file, const char *part)
 {
     size_t n = 0;
@@ -87,7 +77,7 @@ static void stop_and_go_on(void)
         CU_ASSERT_EQUAL(command("train %s %s --config tiny.conf %s --threads 1 --steps 9", parts, files, first), 0);
         CU_ASSERT_EQUAL(command("train %s %s --threads 1 --steps 16", parts, files), 0);
         CU_ASSERT_EQUAL(command("train %s %s --config tiny.conf %s --threads 1 --steps 23", parts, files, first), 0);
-        CU_ASSERT(same(whole, parts, "last.h5") && same(whole, parts, "best.h5"));
+        CU_ASSERT(same_file(whole, parts, "last.h5") && same_file(whole, parts, "best.h5"));
     }
 }
 
@@ -102,7 +92,7 @@ static void any_threads(void)
             snprintf(now, sizeof now, "t%d-%d", v, threads[i]);
             CU_ASSERT_EQUAL(command("train %s %s --config tiny.conf %s --threads %d --steps 4 --set batch_tokens=1024 --set valid_every=2",
                                     now, variants[v].files, variants[v].first, threads[i]), 0);
-            CU_ASSERT(same(first, now, "last.h5") && same(first, now, "best.h5"));
+            CU_ASSERT(same_file(first, now, "last.h5") && same_file(first, now, "best.h5"));
         }
 }
 
@@ -207,6 +197,8 @@ static void what_they_say(void)
     CU_ASSERT(says("out.txt", "\"accuracy\": 0.8, \"sequence_accuracy\": 0.5, \"precision\": 1, \"recall\": 0.5, \"f1\": 0.666666667}"));
     CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src s2.txt --tags t2.txt"), 0);
     CU_ASSERT(says("out.txt", "2 right, 1 predicted, 1 found"));
+    CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src src.txt --tags tags.txt --held-out"), 0);
+    CU_ASSERT(says("out.txt", "of tags") && !shell("grep -q 'tags  *1650' out.txt")); /* there are 300 (3 + ... + 8) / 6 in all */
     /* empty lines stay; an unknown word is told of */
     CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | $H decode lines/last.h5 > out.txt; printf 'animal a\\n\\nanimal b\\n' | cmp - out.txt"));
     CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | $H decode tokens/last.h5 > out.txt; printf 'O O\\n\\nO\\n' | cmp - out.txt"));

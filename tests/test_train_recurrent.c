@@ -51,16 +51,6 @@ static void begin(void)
     CU_ASSERT(!fclose(out) && !fclose(src) && !fclose(tgt) && !fclose(text));
 }
 
-static bool same(const char *a, const char *b, const char *file)
-{
-    char x[128], y[128];
-    snprintf(x, sizeof x, "%s/%s", a, file);
-    snprintf(y, sizeof y, "%s/%s", b, file);
-    if (scratch_same(scratch(x), scratch(y))) return true;
-    fprintf(stderr, "\n    %s and %s differ\n", x, y);
-    return false;
-}
-
 static const char *printed(void)
 {
     static char text[65536];
@@ -85,7 +75,7 @@ static void stop_and_go_on(void)
         CU_ASSERT_EQUAL(command("train %s %s " TINY "%s --steps 6", parts, f->data, f->more), 0);
         CU_ASSERT_EQUAL(command("train %s %s --steps 9 --threads 2", parts, f->data), 0);
         CU_ASSERT_EQUAL(command("train %s %s --steps 13 --threads 1", parts, f->data), 0);
-        CU_ASSERT(same(whole, parts, "last.h5"));
+        CU_ASSERT(same_file(whole, parts, "last.h5"));
     }
 }
 
@@ -100,7 +90,7 @@ static void any_threads(void)
             snprintf(one, sizeof one, "%s-t1", f->name);
             snprintf(other, sizeof other, "%s-t%d", f->name, threads[k]);
             CU_ASSERT_EQUAL(command("train %s %s --config tiny.conf %s --set hidden=40 --threads %d --steps 3", other, f->data, f->more, threads[k]), 0);
-            CU_ASSERT(same(one, other, "last.h5"));
+            CU_ASSERT(same_file(one, other, "last.h5"));
         }
 }
 
