@@ -26,11 +26,18 @@ heed_tensor *heed_sum_to(heed_graph *g, heed_tensor *dy, int rank, const int64_t
 /* Gradients of slices wait until their tensor is visited and are put together then: each alone would be a tensor of full size. */
 typedef struct part { heed_tensor *slice_grad; struct part *next; } part;
 
+/* A matrix that takes part in many products of few rows each, as the weights of a recurrent step do, gets one gradient of all rows together:
+ * a^T dy of the rows one below the other, instead of a sum of as many matrices. So such products wait too. */
+enum { FEW_ROWS = 256 };
+typedef struct product { heed_tensor *a, *dy; struct product *next; } product;
+
 /* What a sweep works on: the gradient so far of every node, by id, and which nodes lead to something wanted. */
 typedef struct sweep {
     heed_graph *g;
     heed_tensor **dy;
     part **parts;
+    product **products;        /* of which the node is the second operand */
+    uint32_t *uses;            /* as second operand of products */
     const uint8_t *leads;
     bool to_params;            /* gradients of parameters are accumulated contribution by contribution, not summed in the graph */
     size_t count, capacity;
@@ -91,13 +98,73 @@ static heed_tensor *collect(sweep *s, uint32_t id)
     return s->dy[id] = s->dy[id] ? heed_add(g, s->dy[id], sum) : sum;
 }
 
+/* --- products that share their second operand ------------------------------------------------------------------------------- */
+
+/* Can the rows of a and of dy be put below those of other products with b? */
+static bool is_of_few_rows(const heed_tensor *a, const heed_tensor *b, const heed_tensor *dy)
+{
+    if (a->size == 0 || dy->size == 0) return false;
+    if (b->rank == 2) return a->size / a->shape[a->rank - 1] <= FEW_ROWS;
+    for (int i = 0; i < b->rank - 2; i++)
+        if (a->rank != b->rank || a->shape[i] != b->shape[i]) return false;
+    return a->shape[a->rank - 2] <= FEW_ROWS;
+}
+
+/* True where the gradient of t's second operand waits for the others'. */
+static bool put_off(sweep *s, const heed_tensor *t, heed_tensor *dy)
+{
+    heed_tensor *b = t->x[1];
+    if (s->uses[b->id] < 2 || !is_of_few_rows(t->x[0], b, dy)) return false;
+    product *p = arena_alloc(&s->g->nodes, sizeof *p);
+    if (!p) return false;
+    *p = (product){t->x[0], dy, s->products[b->id]};
+    s->products[b->id] = p;
+    return true;
+}
+
+/* Rows of all products one below the other, in the order of recording: [..., rows, columns]. */
+static heed_tensor *rows_of_all(sweep *s, const product *p, int count, bool matrix, bool of_dy)
+{
+    heed_graph *g = s->g;
+    heed_tensor **xs = arena_alloc(&g->nodes, (size_t)count * sizeof *xs);
+    if (!xs) return heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+    for (int i = 0; i < count; i++, p = p->next) {
+        xs[i] = of_dy ? p->dy : p->a;
+        int64_t columns = xs[i]->shape[xs[i]->rank - 1];
+        if (matrix && xs[i]->rank != 2) xs[i] = heed_reshape(g, xs[i], 2, (int64_t[]){xs[i]->size / columns, columns});
+        if (g->error.code) return &g->failed;
+    }
+    return heed_concat(g, count, xs, -2);
+}
+
+static void contribute_products(sweep *s, heed_tensor *b)
+{
+    heed_graph *g = s->g;
+    int count = 0;
+    const product *p = s->products[b->id];
+    s->products[b->id] = NULL;
+    for (const product *q = p; q; q = q->next) count++;
+    heed_tensor *a = rows_of_all(s, p, count, b->rank == 2, false), *dy = rows_of_all(s, p, count, b->rank == 2, true);
+    if (g->error.code) return;
+    /* as the product's own derivative does it: in the order in which b lies in memory */
+    bool turned = b->stride[b->rank - 1] > b->stride[b->rank - 2];
+    heed_tensor *db = turned ? heed_matmul(g, heed_transpose(g, dy, -1, -2), a) : heed_matmul(g, heed_transpose(g, a, -1, -2), dy);
+    contribute(s, b, turned ? heed_transpose(g, db, -1, -2) : db);
+}
+
+/* --- the sweep -------------------------------------------------------------------------------------------------------------- */
+
 static bool start(sweep *s, uint32_t top)
 {
-    size_t n = (size_t)top + 1;
-    s->dy = arena_alloc(&s->g->nodes, n * (sizeof *s->dy + sizeof *s->parts));
+    size_t n = (size_t)top + 1, each = sizeof *s->dy + sizeof *s->parts + sizeof *s->products + sizeof *s->uses;
+    s->dy = arena_alloc(&s->g->nodes, n * each);
     if (!s->dy) return false;
+    memset(s->dy, 0, n * each);
     s->parts = (part **)(void *)(s->dy + n);
-    memset(s->dy, 0, n * (sizeof *s->dy + sizeof *s->parts));
+    s->products = (product **)(void *)(s->parts + n);
+    s->uses = (uint32_t *)(void *)(s->products + n);
+    for (uint32_t id = 0; id <= top; id++)
+        if (s->g->tape[id]->op == &heed_op_matmul) s->uses[s->g->tape[id]->x[1]->id]++;
     return true;
 }
 
@@ -110,6 +177,11 @@ static void sweep_down(sweep *s, uint32_t from)
     heed_tensor *few_dx[FEW];
     for (uint32_t id = from + 1; id-- > 0 && !g->error.code;) {
         heed_tensor *t = g->tape[id];
+        if (s->products[id]) {
+            g->scope = t->scope;
+            contribute_products(s, t);
+            if (g->error.code) break;
+        }
         if (!(s->dy[id] || s->parts[id]) || !leads(s, t) || t->op->kind == HEED_LEAF || (t->op->flags & HEED_NO_GRADIENT)) continue;
         bool many = t->count > FEW;
         heed_tensor **dx = many ? arena_alloc(&g->nodes, (size_t)t->count * sizeof *dx) : few_dx;
@@ -130,6 +202,7 @@ static void sweep_down(sweep *s, uint32_t from)
             break;
         }
         heed_tensor *dy = collect(s, id);
+        if (t->op == &heed_op_matmul && need[1] && put_off(s, t, dy)) need[1] = false;
         t->op->vjp(g, &(heed_vjp){t->count, t->x, t, dy, t->attr, need, dx});
         for (int i = 0; i < t->count && !g->error.code; i++)
             if (need[i] && dx[i]) contribute(s, t->x[i], dx[i]);
