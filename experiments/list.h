@@ -5,6 +5,9 @@
 #include "experiments/lab.h"
 
 #define LAB_EXPERIMENTS(X) \
+    X(vanishing) \
+    X(bottleneck) \
+    X(scores) \
     X(positions) \
     X(lookup) \
     X(complexity) \

@@ -89,26 +89,42 @@ bool teach_run(lab *l, teach *t)
 
 /* --- what it writes --------------------------------------------------------------------------------------------------------- */
 
-static void add_errors(lab *l, const heed_examples *x, size_t example, heed_hypothesis h, int64_t sums[4])
+typedef struct sums { int64_t outputs, wrong, edits, length; heed_bleu bleu; bool uneven; } sums;
+
+/* Symbols as numbers with blanks between them, as BLEU takes texts. */
+static const char *as_text(lab *l, const int32_t *ids, size_t count)
 {
+    char *text = lab_alloc(l, count + 1, 12), *end = text;
+    for (size_t i = 0; text && i < count; i++) end += snprintf(end, 12, "%d ", (int)ids[i]);
+    return text ? text : "";
+}
+
+static void add_output(lab *l, const heed_examples *x, size_t example, heed_hypothesis h, sums *s)
+{
+    enum { MOST = 16 };
+    const char *answers[MOST];
     int64_t best = -1, best_length = 0;
-    for (size_t k = 0; k < heed_examples_answers(x, example); k++) {
+    size_t count = heed_examples_answers(x, example);
+    for (size_t k = 0; k < count; k++) {
         size_t length;
         int64_t edits = 0;
         const int32_t *answer = heed_examples_answer(x, example, k, &length);
         if (heed_edit_distance(h.ids, h.length, answer, (int64_t)length, &edits, lab_error(l))) return;
         bool better = best < 0 || edits < best || (edits == best && (int64_t)length > best_length);
         if (better) best = edits, best_length = (int64_t)length;
+        if (k < MOST) answers[k] = as_text(l, answer, length);
     }
-    sums[0]++;
-    sums[1] += best != 0;
-    sums[2] += best;
-    sums[3] += best_length;
+    s->outputs++;
+    s->wrong += best != 0;
+    s->edits += best;
+    s->length += best_length;
+    s->uneven = s->uneven || count > MOST;
+    heed_bleu_add(&s->bleu, as_text(l, h.ids, (size_t)h.length), answers, count < MOST ? count : MOST, lab_error(l));
 }
 
-teach_errors teach_write(lab *l, const teach *t, int64_t beam)
+void teach_write_by_length(lab *l, const teach *t, int64_t beam, int64_t width, int groups, teach_errors *e)
 {
-    int64_t sums[4] = {0};
+    sums *s = lab_alloc(l, (size_t)groups, sizeof *s);
     heed_decoder *d = lab_ok(l) ? heed_decoder_new(lab_graph(l), t->model) : NULL;
     if (!d && lab_ok(l)) heed_fail(lab_error(l), HEED_NO_MEMORY, "no memory to write with %s", t->how.name);
     heed_search how = heed_search_greedy(HEED_ID_PAD, HEED_ID_BEGIN, HEED_ID_END);
@@ -119,11 +135,25 @@ teach_errors teach_write(lab *l, const teach *t, int64_t beam)
         const heed_batch *b = heed_batches_at(t->data->valid, i);
         heed_prompts p = {.sentences = (int64_t)b->rows, .steps = (int64_t)b->source_steps, .source = b->source, .source_length = b->source_length};
         heed_found *f = heed_search_run(d, &how, &p, lab_error(l));
-        for (size_t r = 0; f && r < b->rows; r++)
-            add_errors(l, t->data->valid_examples, b->example[r], heed_found_at(f, (int64_t)r, 0), sums);
+        for (size_t r = 0; f && r < b->rows; r++) {
+            int64_t group = (b->source_length[r] - 1) / width;
+            add_output(l, t->data->valid_examples, b->example[r], heed_found_at(f, (int64_t)r, 0), &s[group < groups ? group : groups - 1]);
+        }
         heed_found_free(f);
     }
     heed_decoder_free(d);
     heed_graph_reset(lab_graph(l));
-    return (teach_errors){(double)sums[1] / (double)sums[0], (double)sums[2] / (double)sums[3]};
+    for (int i = 0; i < groups; i++) {
+        e[i] = (teach_errors){0, NAN, NAN, NAN};
+        if (!s || !s[i].outputs) continue;
+        e[i] = (teach_errors){s[i].outputs, (double)s[i].wrong / (double)s[i].outputs, (double)s[i].edits / (double)s[i].length,
+                              s[i].uneven || s[i].bleu.references < 0 ? NAN : heed_bleu_score(&s[i].bleu).score};
+    }
+}
+
+teach_errors teach_write(lab *l, const teach *t, int64_t beam)
+{
+    teach_errors e;
+    teach_write_by_length(l, t, beam, INT64_MAX, 1, &e);
+    return e;
 }

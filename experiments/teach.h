@@ -27,10 +27,14 @@ teach_loss teach_measure(lab *l, const teach *t, heed_batches *batches);
 
 /* What the model writes by itself for the held-out sources, compared with the right answer that is nearest. */
 typedef struct teach_errors {
+    int64_t outputs;
     double wrong; /* share of outputs that are not entirely right (a dictionary's WER) */
     double edits; /* edits for a symbol of the right answers (its PER) */
+    double bleu;  /* of symbols, with all answers as references where all sources have as many; NaN otherwise */
 } teach_errors;
 teach_errors teach_write(lab *l, const teach *t, int64_t beam);
+/* The same by length of the source: e[0] of lengths 1 to `width`, e[1] of the next `width`, ...; the last group has all longer ones. */
+void teach_write_by_length(lab *l, const teach *t, int64_t beam, int64_t width, int groups, teach_errors *e);
 
 /* A batch's source and target as leaves of the graph. */
 heed_teaching teach_batch(heed_graph *g, const heed_batch *b);
