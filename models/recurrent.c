@@ -128,11 +128,10 @@ heed_tensor *heed_rnn_apply(heed_graph *g, const heed_rnn *m, heed_tensor *x, he
             y[d] = heed_recurrent(g, c->kind, projected, start, w, b, lengths, d == 1, final ? &final[at] : NULL);
             heed_scope_end(g);
         }
+        x = heed_name(g, c->bidirectional ? heed_concat(g, 2, y, -1) : y[0], "states");
         heed_scope_end(g);
-        x = c->bidirectional ? heed_concat(g, 2, y, -1) : y[0];
         if (i + 1 < c->layers) x = heed_dropout(g, x, c->dropout);
     }
-    heed_name(g, x, "states");
     heed_scope_end(g);
     return x;
 }

@@ -64,7 +64,7 @@ void heed_rnn_init(heed_rnn *m, heed_params *ps, const char *name, const heed_rn
 /* Weights of the module that an init would make, counted without making them; INT64_MAX from 2^53 on. */
 int64_t heed_rnn_size(const heed_rnn_config *c);
 
-/* x [B, T, in] -> [B, T, H * directions], named "states" in the module's scope.
+/* x [B, T, in] -> [B, T, H * directions]. Each layer's is named: "NAME.0.states", ...
  *
  * With lengths (int32 [B], or NULL) it is as with PyTorch's packed sequences: a sentence's state stops at its end, the backward direction
  * starts at its own last token, and what lies beyond the end is zero. `initial` and `final` are arrays of layers * directions states

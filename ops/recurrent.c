@@ -182,8 +182,8 @@ static heed_recurrence recurrence_of(const heed_call *c, const heed_array *x, co
     p.h_end = element(pack, l.h_end);
     p.c_end = element(pack, l.c_end);
     p.before = element(pack, l.before);
-    p.c = element(pack, l.c);
-    p.kept = element(pack, l.kept);
+    if (a->kind == HEED_LSTM) p.c = element(pack, l.c);
+    if (p.gates > 1) p.kept = element(pack, l.kept);
     return p;
 }
 
@@ -201,7 +201,7 @@ static heed_recurrence backward_of(const heed_call *c)
     p.dx = c->y.p;
     p.dh0 = element(&c->y, l.dh);
     p.dc0 = element(&c->y, l.dc);
-    p.du = element(&c->y, l.du);
+    if (a->kind == HEED_GRU) p.du = element(&c->y, l.du);
     return p;
 }
 

@@ -60,29 +60,26 @@ static const REAL *FN(panels)(const heed_recurrence *p, const void *shared, int 
     return (const REAL *)shared + gate * gemm_panels(p->hidden, p->hidden, sizeof(REAL));
 }
 
-/* One row's units [j, j + n) at step t; `at` is its place in [B,T]. */
+/* Zeros where a row of [B,T, wide] is past its end. */
+static void FN(clear)(const heed_recurrence *p, void *array, const row_of_task *row, int64_t wide)
+{
+    FN(zero)((REAL *)array + (row->b * p->steps + row->length) * wide, (p->steps - row->length) * wide);
+}
+
+/* Units [j, j + n) of sequence b at step t. */
 static void FN(step_row)(const heed_recurrence *p, int64_t b, int64_t t, int64_t j, int64_t n, const REAL *u, const REAL *h, REAL *next, REAL *c)
 {
-    const int64_t hidden = p->hidden, at = b * p->steps + t, parts = kept_of(p->kind);
-    REAL *y = (REAL *)p->y + at * hidden + j, *before = (REAL *)p->before + at * hidden + j;
-    REAL *kept = parts ? (REAL *)p->kept + at * parts * hidden + j : NULL, *cs = p->kind == HEED_LSTM ? (REAL *)p->c + at * hidden + j : NULL;
+    const int64_t hidden = p->hidden, at = b * p->steps + t;
     const REAL *x = (const REAL *)p->x + b * p->x_batch + t * p->x_step + j, *bias = p->bias ? (const REAL *)p->bias + j : NULL;
-    if (t >= length_of(p, b)) {
-        FN(move)(next, h, n);
-        FN(zero)(y, n);
-        FN(zero)(before, n);
-        if (cs) FN(zero)(cs, n);
-        for (int64_t q = 0; q < parts; q++) FN(zero)(kept + q * hidden, n);
-        return;
-    }
+    REAL *kept = p->kept ? (REAL *)p->kept + at * KEPT * hidden + j : NULL;
     switch (p->kind) {
     case HEED_LSTM: FN(lstm_row)(n, hidden, p->block, x, u, bias, c, next, kept); break;
     case HEED_GRU: FN(gru_row)(n, hidden, p->block, x, u, bias, h, next, kept); break;
     default: FN(elman_row)(n, p->kind == HEED_RNN_RELU, hidden, p->block, x, u, bias, next);
     }
-    FN(move)(y, next, n);
-    FN(move)(before, h, n);
-    if (cs) FN(move)(cs, c, n);
+    FN(move)((REAL *)p->y + at * hidden + j, next, n);
+    FN(move)((REAL *)p->before + at * hidden + j, h, n);
+    if (p->c) FN(move)((REAL *)p->c + at * hidden + j, c, n);
 }
 
 void PUBLIC(steps)(const heed_recurrence *p, int phase, int64_t task, void *shared, void *scratch)
@@ -92,29 +89,36 @@ void PUBLIC(steps)(const heed_recurrence *p, int phase, int64_t task, void *shar
         GEMM(pack)((REAL *)FN(panels)(p, shared, (int)task), (const REAL *)p->w + task * hidden, p->w_row, 1, hidden, hidden);
         return;
     }
-    const gemm_span span = gemm_cut(p->batch, p->rows, task);
+    row_of_task rows[MANY_ROWS];
+    const int64_t count = rows_of_task(p, task, rows);
     REAL *h = scratch, *next = h + p->rows * pitch, *c = next + p->rows * pitch, *u = c + p->rows * pitch;
-    for (int64_t r = 0; r < span.count; r++) {
-        FN(move)(h + r * pitch, (const REAL *)p->h0 + (span.at + r) * p->h0_row, hidden);
-        if (p->kind == HEED_LSTM) FN(move)(c + r * pitch, (const REAL *)p->c0 + (span.at + r) * p->c0_row, hidden);
+    for (int64_t r = 0; r < count; r++) {
+        const int64_t b = rows[r].b;
+        FN(move)(h + r * pitch, (const REAL *)p->h0 + b * p->h0_row, hidden);
+        FN(move)(next + r * pitch, h + r * pitch, hidden); /* for those that begin later */
+        if (p->c) FN(move)(c + r * pitch, (const REAL *)p->c0 + b * p->c0_row, hidden);
+        if (!rows[r].length) FN(move)((REAL *)p->h_end + b * hidden, h + r * pitch, hidden);
+        FN(clear)(p, p->y, &rows[r], hidden);
+        FN(clear)(p, p->before, &rows[r], hidden);
+        if (p->c) FN(clear)(p, p->c, &rows[r], hidden);
+        if (p->kept) FN(clear)(p, p->kept, &rows[r], KEPT * hidden);
     }
     for (int64_t s = 0; s < p->steps; s++) {
-        const int64_t t = p->reverse ? p->steps - 1 - s : s;
-        for (int64_t j = 0; j < hidden; j += p->block) {
+        const int64_t t = p->reverse ? p->steps - 1 - s : s, active = rows_at(rows, count, t);
+        for (int64_t j = 0; j < hidden && active; j += p->block) {
             const int64_t n = gemm_cut(hidden - j, p->block, 0).count;
             for (int q = 0; q < p->gates; q++)
-                GEMM(multiply)(span.count, n, hidden, h, pitch, 1, FN(panels)(p, shared, q) + j * hidden, 0, hidden, u + q * p->block, wide, 1, 0);
-            for (int64_t r = 0; r < span.count; r++)
-                FN(step_row)(p, span.at + r, t, j, n, u + r * wide, h + r * pitch + j, next + r * pitch + j, c + r * pitch + j);
+                GEMM(multiply)(active, n, hidden, h, pitch, 1, FN(panels)(p, shared, q) + j * hidden, 0, hidden, u + q * p->block, wide, 1, 0);
+            for (int64_t r = 0; r < active; r++)
+                FN(step_row)(p, rows[r].b, t, j, n, u + r * wide, h + r * pitch + j, next + r * pitch + j, c + r * pitch + j);
         }
+        for (int64_t r = 0; r < active; r++)
+            if (t == (p->reverse ? 0 : rows[r].length - 1)) FN(move)((REAL *)p->h_end + rows[r].b * hidden, next + r * pitch, hidden);
         REAL *old = h;
         h = next;
         next = old;
     }
-    for (int64_t r = 0; r < span.count; r++) {
-        FN(move)((REAL *)p->h_end + (span.at + r) * hidden, h + r * pitch, hidden);
-        if (p->kind == HEED_LSTM) FN(move)((REAL *)p->c_end + (span.at + r) * hidden, c + r * pitch, hidden);
-    }
+    for (int64_t r = 0; r < count && p->c; r++) FN(move)((REAL *)p->c_end + rows[r].b * hidden, c + r * pitch, hidden);
 }
 
 /* --- the derivative -------------------------------------------------------------------------------------------------------------- */
@@ -179,22 +183,16 @@ static void FN(gru_back)(int64_t n, int64_t hidden, int64_t step, const REAL *ke
     });
 }
 
-/* One row at step t. */
-static void FN(back_row)(const heed_recurrence *p, int64_t b, int64_t t, int64_t step, REAL *dh, REAL *dc, REAL *d)
+/* Sequence b at step t. */
+static void FN(back_row)(const heed_recurrence *p, const row_of_task *row, int64_t t, int64_t step, REAL *dh, REAL *dc, REAL *d)
 {
-    const int64_t hidden = p->hidden, at = b * p->steps + t, length = length_of(p, b), wide = p->gates * hidden;
+    const int64_t hidden = p->hidden, b = row->b, at = b * p->steps + t;
     const REAL *dy = (const REAL *)p->dy + b * p->dy_batch + t * p->dy_step;
-    const REAL *kept = (const REAL *)p->kept + at * kept_of(p->kind) * hidden, *before = (const REAL *)p->before + at * hidden;
-    REAL *dx = (REAL *)p->dx + at * wide, *du = p->kind == HEED_GRU ? (REAL *)p->du + at * wide : NULL;
-    if (t >= length) { /* the state goes through unchanged */
-        for (int q = 0; q < p->gates; q++) FN(zero)(d + q * step, hidden);
-        FN(zero)(dx, wide);
-        if (du) FN(zero)(du, wide);
-        return;
-    }
+    const REAL *kept = p->kept ? (const REAL *)p->kept + at * KEPT * hidden : NULL, *before = (const REAL *)p->before + at * hidden;
+    REAL *dx = (REAL *)p->dx + at * p->gates * hidden, *du = p->du ? (REAL *)p->du + at * p->gates * hidden : NULL;
     if (p->kind == HEED_LSTM) {
         const REAL *c = (const REAL *)p->c + at * hidden, *first = (const REAL *)p->c0 + b * p->c0_row;
-        const REAL *c_before = p->reverse ? t == length - 1 ? first : c + hidden : t == 0 ? first : c - hidden;
+        const REAL *c_before = p->reverse ? t == row->length - 1 ? first : c + hidden : t == 0 ? first : c - hidden;
         FN(lstm_back)(hidden, hidden, step, kept, c_before, c, dy, dh, dc, dx, d);
     } else if (p->kind == HEED_GRU) FN(gru_back)(hidden, hidden, step, kept, before, dy, dh, dx, du, d);
     else FN(elman_back)(hidden, p->kind == HEED_RNN_RELU, (const REAL *)p->y + at * hidden, dy, dh, dx, d);
@@ -207,22 +205,25 @@ void PUBLIC(back)(const heed_recurrence *p, int phase, int64_t task, void *share
         GEMM(pack)((REAL *)FN(panels)(p, shared, (int)task), (const REAL *)p->w + task * hidden, 1, p->w_row, hidden, hidden);
         return;
     }
-    const gemm_span span = gemm_cut(p->batch, p->rows, task);
+    row_of_task rows[MANY_ROWS];
+    const int64_t count = rows_of_task(p, task, rows);
     REAL *dh = scratch, *dc = dh + part, *d = dc + part;
     FN(zero)(dh, 2 * part);
-    for (int64_t r = 0; r < span.count; r++) {
-        if (p->dh_end) FN(move)(dh + r * pitch, (const REAL *)p->dh_end + (span.at + r) * hidden, hidden);
-        if (p->dc_end) FN(move)(dc + r * pitch, (const REAL *)p->dc_end + (span.at + r) * hidden, hidden);
+    for (int64_t r = 0; r < count; r++) {
+        if (p->dh_end) FN(move)(dh + r * pitch, (const REAL *)p->dh_end + rows[r].b * hidden, hidden);
+        if (p->dc_end) FN(move)(dc + r * pitch, (const REAL *)p->dc_end + rows[r].b * hidden, hidden);
+        FN(clear)(p, p->dx, &rows[r], p->gates * hidden);
+        if (p->du) FN(clear)(p, p->du, &rows[r], p->gates * hidden);
     }
     for (int64_t s = p->steps; s-- > 0;) {
-        const int64_t t = p->reverse ? p->steps - 1 - s : s;
-        for (int64_t r = 0; r < span.count; r++) FN(back_row)(p, span.at + r, t, part, dh + r * pitch, dc + r * pitch, d + r * pitch);
-        for (int q = 0; q < p->gates; q++) /* dh += du W^T */
-            GEMM(multiply)(span.count, hidden, hidden, d + q * part, pitch, 1, FN(panels)(p, shared, q), 0, hidden, dh, pitch, 1, 1);
+        const int64_t t = p->reverse ? p->steps - 1 - s : s, active = rows_at(rows, count, t);
+        for (int64_t r = 0; r < active; r++) FN(back_row)(p, &rows[r], t, part, dh + r * pitch, dc + r * pitch, d + r * pitch);
+        for (int q = 0; q < p->gates && active; q++) /* dh += du W^T */
+            GEMM(multiply)(active, hidden, hidden, d + q * part, pitch, 1, FN(panels)(p, shared, q), 0, hidden, dh, pitch, 1, 1);
     }
-    for (int64_t r = 0; r < span.count; r++) {
-        FN(move)((REAL *)p->dh0 + (span.at + r) * hidden, dh + r * pitch, hidden);
-        if (p->kind == HEED_LSTM) FN(move)((REAL *)p->dc0 + (span.at + r) * hidden, dc + r * pitch, hidden);
+    for (int64_t r = 0; r < count; r++) {
+        FN(move)((REAL *)p->dh0 + rows[r].b * hidden, dh + r * pitch, hidden);
+        if (p->kind == HEED_LSTM) FN(move)((REAL *)p->dc0 + rows[r].b * hidden, dc + r * pitch, hidden);
     }
 }
 

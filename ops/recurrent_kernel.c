@@ -9,15 +9,31 @@ HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_steps_f64);
 HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_back_f32);
 HEED_ISA_DECLARE(recurrence_fn, heed_recurrence_back_f64);
 
-/* Steps of sequence b that count. */
-static inline int64_t length_of(const heed_recurrence *p, int64_t b)
+enum {
+    KEPT = 4,       /* what a step of LSTM and GRU keeps of every unit */
+    MANY_ROWS = 28, /* at most so many sequences are a task: their states should stay in the cache */
+};
+
+/* A task's sequences, longest first: at every step those that are not past their end come before all others. */
+typedef struct row_of_task { int64_t b, length; } row_of_task;
+
+static inline int64_t rows_of_task(const heed_recurrence *p, int64_t task, row_of_task rows[MANY_ROWS])
 {
-    if (!p->lengths || p->lengths[b] > p->steps) return p->steps;
-    return p->lengths[b] > 0 ? p->lengths[b] : 0;
+    const gemm_span span = gemm_cut(p->batch, p->rows, task);
+    for (int64_t i = 0; i < span.count; i++) {
+        int64_t b = span.at + i, length = p->lengths && p->lengths[b] < p->steps ? p->lengths[b] : p->steps, r = i;
+        if (length < 0) length = 0;
+        for (; r > 0 && rows[r - 1].length < length; r--) rows[r] = rows[r - 1];
+        rows[r] = (row_of_task){b, length};
+    }
+    return span.count;
 }
 
-/* What a step keeps of every unit, in parts of H. */
-static inline int kept_of(heed_rnn_kind kind) { return kind == HEED_LSTM || kind == HEED_GRU ? 4 : 0; }
+static inline int64_t rows_at(const row_of_task *rows, int64_t count, int64_t t)
+{
+    while (count > 0 && rows[count - 1].length <= t) count--;
+    return count;
+}
 
 #define REAL float
 #define VEC vf
@@ -47,8 +63,7 @@ static inline int kept_of(heed_rnn_kind kind) { return kind == HEED_LSTM || kind
 #if HEED_ISA_BASE
 
 enum {
-    FEW_ROWS = 12,          /* below twice as many a group is not halved for more tasks: each reads all weights at every step */
-    MANY_ROWS = 28,         /* above, it is: its states should stay in the cache */
+    FEW_ROWS = 12,          /* fewer are not halved for more tasks: each reads all weights at every step */
     MANY_TASKS = 16,
     BLOCK_BYTES = 16 << 10, /* of products, to be in L1 when the gates' equations come */
 };

@@ -21,9 +21,11 @@ typedef struct heed_recurrence {
     const int32_t *lengths;                     /* [B] or NULL */
     /* results of all steps: y [B,T,H], the last states [B,H] */
     void *y, *h_end, *c_end;
-    /* kept for the derivative: h before each step [B,T,H]; an LSTM's c after it [B,T,H]; [B,T,4H] an LSTM's i f g o, a GRU's r z n u_n */
+    /* kept for the derivative: h before each step [B,T,H]; an LSTM's c after it [B,T,H]; [B,T,4H] an LSTM's i f g o, a GRU's r z n u_n. NULL
+     * where a kind has none */
     void *before, *c, *kept;
-    /* the derivative: gradients of y and of the last states (or NULL) in; of x, the states at the start and, for a GRU, of u = h W + b out */
+    /* the derivative: gradients of y and of the last states (or NULL) in; of x, the states at the start and, for a GRU, of u = h W + b out
+     * (else NULL) */
     const void *dy; int64_t dy_batch, dy_step;
     const void *dh_end, *dc_end;
     void *dx, *du, *dh0, *dc0;
