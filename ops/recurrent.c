@@ -426,7 +426,7 @@ heed_tensor *heed_recurrent(heed_graph *g, heed_rnn_kind kind, heed_tensor *x, h
     heed_tensor *in[MOST + 1];
     if (final) *final = initial;
     if (!take_operands(g, kind, x, initial, w, bias, lengths, reverse, &a, in + 1)) return x;
-    if (heed_size(x) == 0) return composed(g, &a, in + 1, final);
+    if (heed_size(x) == 0 || heed_dim(x, 1) == 1) return composed(g, &a, in + 1, final); /* packing the weights would not pay */
     int n = operands_of(&a);
     layout l = layout_of_operands(in + 1);
     a.ends = final != NULL;
