@@ -2,6 +2,7 @@
 #ifndef HEED_TESTS_FIXTURE_H
 #define HEED_TESTS_FIXTURE_H
 
+#include "autograd/params.h"
 #include "check.h"
 
 #include <math.h>
@@ -62,6 +63,20 @@ static inline double number(const fixture *f, const char *name) { return find(f,
 static inline bool same_shape(const array *a, int rank, const int64_t *shape)
 {
     return a && a->rank == rank && (!rank || !memcmp(a->shape, shape, (size_t)rank * sizeof *shape));
+}
+
+/* Every parameter takes its values from the fixture, which has gradients ("d.NAME") for them and for so many inputs, and for nothing else. */
+static inline void set_weights(const fixture *f, heed_params *ps, int inputs)
+{
+    int gradients = 0;
+    for (int i = 0; i < f->count; i++) gradients += !strncmp(f->items[i].name, "d.", 2);
+    CU_ASSERT_EQUAL(gradients, heed_params_count(ps) + inputs);
+    for (int i = 0; i < heed_params_count(ps); i++) {
+        heed_param *p = heed_params_at(ps, i);
+        const array *a = find(f, "", heed_param_name(p));
+        CU_ASSERT_FATAL(same_shape(a, heed_param_rank(p), heed_param_shape(p)));
+        memcpy(heed_param_data(p), a->values, (size_t)a->count * sizeof(double));
+    }
 }
 
 static inline void compare(const char *name, const array *expected, const double *got)

@@ -40,19 +40,6 @@ static heed_tensor *input(bench *b, const char *prefix, const char *name)
     return b->x[b->inputs++] = constant(b, a);
 }
 
-static void set_weights(bench *b)
-{
-    int gradients = 0;
-    for (int i = 0; i < b->f->count; i++) gradients += !strncmp(b->f->items[i].name, "d.", 2);
-    CU_ASSERT_EQUAL(gradients, heed_params_count(b->ps) + b->inputs);
-    for (int i = 0; i < heed_params_count(b->ps); i++) {
-        heed_param *p = heed_params_at(b->ps, i);
-        const array *a = find(b->f, "", heed_param_name(p));
-        CU_ASSERT_FATAL(same_shape(a, heed_param_rank(p), heed_param_shape(p)));
-        memcpy(heed_param_data(p), a->values, (size_t)a->count * sizeof(double));
-    }
-}
-
 /* A result takes part in the loss. */
 static void output(bench *b, const char *name, heed_tensor *y)
 {
@@ -95,7 +82,7 @@ static void cells(void)
         heed_tensor *x = input(&b, "", "x");
         heed_rnn_state s = {.h = input(&b, "", "h.0")};
         s.c = input(&b, "", "c.0");
-        set_weights(&b);
+        set_weights(b.f, b.ps, b.inputs);
         s = heed_rnn_cell_apply(b.g, &m, x, s);
         output(&b, "end.h.0", s.h);
         if (s.c) output(&b, "end.c.0", s.c);
@@ -119,7 +106,7 @@ static void layers(const char *name, int count, bool both)
         const array *a = find(b.f, "", "lengths");
         for (int64_t i = 0; a && i < a->count; i++) b.lengths[i] = (int32_t)a->values[i];
         if (a) lengths = heed_input(b.g, HEED_I32, 1, a->shape, b.lengths);
-        set_weights(&b);
+        set_weights(b.f, b.ps, b.inputs);
         heed_tensor *y = heed_rnn_apply(b.g, &m, x, lengths, begins[0].h ? begins : NULL, ends);
         output(&b, "y", y);
         for (int i = 0; i < count * (1 + both); i++) {
