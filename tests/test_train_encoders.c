@@ -70,7 +70,7 @@ static void stop_and_go_on(void)
     make_guesser();
     for (int v = 0; v < VARIANTS; v++) {
         const char *files = variants[v].files, *first = variants[v].first;
-        char whole[16], parts[16];
+        char whole[32], parts[32];
         snprintf(whole, sizeof whole, "whole%d", v);
         snprintf(parts, sizeof parts, "parts%d", v);
         CU_ASSERT_EQUAL(command("train %s %s --config tiny.conf %s --threads 1 --steps 23", whole, files, first), 0);
@@ -87,7 +87,7 @@ static void any_threads(void)
     make_guesser();
     for (int v = 0; v < VARIANTS; v++)
         for (int i = 0; i < 3; i++) {
-            char first[16], now[16];
+            char first[48], now[48];
             snprintf(first, sizeof first, "t%d-1", v);
             snprintf(now, sizeof now, "t%d-%d", v, threads[i]);
             CU_ASSERT_EQUAL(command("train %s %s --config tiny.conf %s --threads %d --steps 4 --set batch_tokens=1024 --set valid_every=2",
@@ -151,7 +151,7 @@ static void bad_input(void)
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         CU_ASSERT(command_ends(command("train bad%zu %s --set batch_tokens=128 --steps 1", i, list[i].words), list[i].status, list[i].says));
-        char file[32];
+        char file[48];
         snprintf(file, sizeof file, "bad%zu/last.h5", i);
         CU_ASSERT(access(file, F_OK) != 0);
     }
