@@ -60,7 +60,8 @@ typedef struct builder {
     int32_t number;
     pass *p;
     int32_t *slot_of;          /* by member position: slot of its value */
-    size_t slot_capacity, instruction_capacity, sink_capacity;
+    struct copy { uint32_t id; int32_t slot; } *copies; /* values of other groups that are made anew here */
+    size_t slot_capacity, instruction_capacity, sink_capacity, copy_capacity, copy_count;
     bool failed;
 } builder;
 
@@ -98,6 +99,19 @@ static void strides_over(const group *q, const heed_tensor *x, int64_t *stride)
     }
 }
 
+static int32_t add_instruction(builder *b, const heed_tensor *t, const heed_tensor **seen);
+
+/* The register of a value of another group that is made anew. */
+static int32_t copy_slot(builder *b, const heed_tensor *t, const heed_tensor **seen)
+{
+    for (size_t i = 0; i < b->copy_count; i++)
+        if (b->copies[i].id == t->id) return b->copies[i].slot;
+    int32_t made = add_instruction(b, t, seen);
+    if (!arena_grow(&b->w->g->work, (void **)&b->copies, &b->copy_capacity, b->copy_count + 1, sizeof *b->copies)) b->failed = true;
+    else b->copies[b->copy_count++] = (struct copy){t->id, made};
+    return made;
+}
+
 /* The slot of an operand: where the pass computes it, or a place in memory. */
 static int32_t operand_slot(builder *b, const heed_tensor *x, const heed_tensor **seen)
 {
@@ -107,6 +121,7 @@ static int32_t operand_slot(builder *b, const heed_tensor *x, const heed_tensor 
         for (uint32_t id = b->q->first; id != x->root->id; id = w->next[id]) at++;
         return b->slot_of[at];
     }
+    if (w->again[x->root->id]) return copy_slot(b, x->root, seen);
     for (int32_t i = 0; i < b->p->slots; i++)
         if (b->p->slot[i].kind == SLOT_MEMORY && seen[i] == x) return i;
     int32_t i = new_slot(b, SLOT_MEMORY, (heed_dtype)x->dtype);
@@ -123,7 +138,8 @@ static heed_tile_fn *kernel_of(const heed_op *op, heed_dtype from)
     return fn ? fn : paths[HEED_PORTABLE];
 }
 
-static void add_instruction(builder *b, const heed_tensor *t, int32_t position, const heed_tensor **seen)
+/* Appends the instruction of a node and returns the slot of its result. */
+static int32_t add_instruction(builder *b, const heed_tensor *t, const heed_tensor **seen)
 {
     planning *w = b->w;
     const group *q = b->q;
@@ -136,32 +152,32 @@ static void add_instruction(builder *b, const heed_tensor *t, int32_t position, 
     if (!run) {
         heed_graph_fail(w->g, HEED_UNSUPPORTED, "%s: not defined for %s", t->op->name, heed_dtype_name(from));
         b->failed = true;
-        return;
+        return 0;
     }
     int32_t *x = arena_alloc(&w->p->memory, (size_t)(t->count + 1) * sizeof *x);
     int64_t *shape = arena_alloc(&w->p->memory, (size_t)(t->rank + 1) * sizeof *shape);
     if (!x || !shape) {
         b->failed = true;
-        return;
+        return 0;
     }
     for (int i = 0; i < t->count && !b->failed; i++) x[i] = operand_slot(b, t->x[i], seen);
     for (int i = 0; i < t->rank; i++) shape[i] = t->shape[i];
     slot_kind kind = columns ? SLOT_PARTIAL : w->outside[t->id] ? (by_row || fold ? SLOT_ROWS : SLOT_RESULT) : by_row || fold ? SLOT_ROW : SLOT_FULL;
     int32_t y = new_slot(b, kind, (heed_dtype)t->dtype);
     instruction *ins = b->failed ? NULL : new_instruction(b);
-    if (!ins) return;
+    if (!ins) return 0;
     seen[y] = t;
-    b->slot_of[position] = y;
     *ins = (instruction){.run = run, .op = t->op, .shape = shape, .rank = t->rank, .count = t->count, .y = y, .x = x, .by_row = by_row,
                          .from = (uint8_t)from, .to = t->dtype, .node = t->id};
     if (columns) {
         pass *p = b->p;
         if (!arena_grow(&w->g->work, (void **)&p->sink, &b->sink_capacity, (size_t)p->sinks + 1, sizeof *p->sink)) {
             b->failed = true;
-            return;
+            return 0;
         }
         p->sink[p->sinks++] = (sink){.slot = y, .size = (int32_t)heed_dtype_size((heed_dtype)t->dtype), .dtype = (heed_dtype)t->dtype, .param = -1};
     }
+    return y;
 }
 
 /* Merges neighbouring axes wherever all operands in memory allow it; `fixed` keeps the last axis to itself. Leaves at least two axes. */
@@ -329,13 +345,22 @@ static void *to_plan(plan *p, const void *items, size_t size)
     return copy;
 }
 
+/* Slots that a node's instruction may take, with those of what is made anew for it. */
+static size_t slots_of(const planning *w, const heed_tensor *t, int32_t number)
+{
+    size_t n = (size_t)t->count + 1;
+    for (int i = 0; i < t->count; i++)
+        if (w->group_of[t->x[i]->root->id] != number && w->again[t->x[i]->root->id]) n += slots_of(w, t->x[i]->root, number);
+    return n;
+}
+
 pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
 {
     const group *q = &w->groups[number];
     plan *to = w->p;
     pass *p = arena_alloc(&to->memory, sizeof *p);
     size_t most = 0;
-    for (uint32_t at = q->first, i = 0; i < (uint32_t)q->count; i++, at = w->next[at]) most += (size_t)w->g->tape[at]->count + 1;
+    for (uint32_t at = q->first, i = 0; i < (uint32_t)q->count; i++, at = w->next[at]) most += slots_of(w, w->g->tape[at], number);
     const heed_tensor **seen = arena_alloc(&w->g->work, (most + 1) * sizeof *seen);
     builder b = {.w = w, .q = q, .number = number, .p = p, .slot_of = arena_alloc(&w->g->work, (size_t)q->count * sizeof(int32_t))};
     if (!p || !seen || !b.slot_of) return NULL;
@@ -348,7 +373,7 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
         seen[0] = t;
         id = w->next[id];
     }
-    for (; position < q->count && !b.failed; id = w->next[id]) add_instruction(&b, w->g->tape[id], position++, seen);
+    for (; position < q->count && !b.failed; id = w->next[id]) b.slot_of[position++] = add_instruction(&b, w->g->tape[id], seen);
     if (b.failed) return NULL;
     int own = p->slots;
     collapse(p, q);

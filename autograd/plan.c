@@ -44,6 +44,20 @@ static void mark_needed(planning *w, int count, heed_tensor *const *targets)
     }
 }
 
+/* Group `here` reads value r. What is made anew there is read in its place. */
+static void use(planning *w, uint32_t r, int32_t here)
+{
+    bool elsewhere = w->group_of[r] != here;
+    w->uses[r]++;
+    if (elsewhere && w->again[r]) {
+        const heed_tensor *t = w->g->tape[r];
+        for (int i = 0; i < t->count; i++) use(w, t->x[i]->root->id, here);
+        return;
+    }
+    if (elsewhere) w->outside[r] = 1;
+    if (here > w->last_use[r]) w->last_use[r] = here;
+}
+
 /* Who reads what, and where: a value read by another group than its own has to be in memory. */
 static void find_uses(planning *w)
 {
@@ -56,12 +70,7 @@ static void find_uses(planning *w)
         bool hosted = q->finishes && q->count > 1 && t->dtype == g->tape[q->last]->dtype; /* see host_of */
         if ((w->needed[id] & 2) || (t->op->kind == HEED_KERNEL && !hosted)) w->outside[id] = 1;
         if (here > w->last_use[id]) w->last_use[id] = here;
-        for (int i = 0; i < t->count; i++) {
-            uint32_t r = t->x[i]->root->id;
-            w->uses[r]++;
-            if (w->group_of[r] != here) w->outside[r] = 1;
-            if (here > w->last_use[r]) w->last_use[r] = here;
-        }
+        for (int i = 0; i < t->count; i++) use(w, t->x[i]->root->id, here);
     }
 }
 
@@ -268,23 +277,24 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     size_t n = g->count;
     arena_reset(&g->work);
     planning w = {.g = g, .p = p, .fuse = fuse};
-    w.needed = arena_alloc(&g->work, 2 * n);
+    w.needed = arena_alloc(&g->work, 3 * n);
     w.group_of = arena_alloc(&g->work, 5 * n * sizeof *w.group_of);
     int32_t *dead = arena_alloc(&g->work, n * sizeof *dead);
     p->place = arena_alloc(&p->memory, n * sizeof *p->place);
     if (!w.needed || !w.group_of || !dead || !p->place) return false;
     w.outside = w.needed + n;
+    w.again = w.needed + 2 * n;
     w.last_use = w.group_of + n;
     w.into = w.group_of + 2 * n;
     w.uses = w.group_of + 3 * n;
     w.next = (uint32_t *)w.group_of + 4 * n;
-    memset(w.needed, 0, 2 * n);
+    memset(w.needed, 0, 3 * n);
     memset(w.group_of, -1, 3 * n * sizeof *w.group_of);
     memset(w.uses, 0, 2 * n * sizeof *w.uses);
     memset(p->place, -1, n * sizeof *p->place);
     p->placed = n;
     mark_needed(&w, count, targets);
-    if (!heed_group_nodes(&w)) return false;
+    if (!heed_group_nodes(&w) || !heed_find_again(&w)) return false;
     find_uses(&w);
     fold_accumulations(&w);
     /* stored values first, one after another */

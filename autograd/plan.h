@@ -125,6 +125,7 @@ typedef struct planning {      /* lives while a plan is made */
     int32_t *last_use;         /* by root id: last group that reads it */
     int32_t *uses;             /* by root id: how many nodes read it */
     uint8_t *outside;          /* by root id: needed in memory, not only within its pass */
+    uint8_t *again;            /* by root id: made anew in every pass that reads it */
     int32_t *into;             /* by root id: parameter whose gradient takes the value directly, or -1 */
     group *groups;
     size_t group_count, group_capacity;
@@ -133,6 +134,7 @@ typedef struct planning {      /* lives while a plan is made */
 enum { MAX_PASS = 64, MAX_FINISH = 16 };
 
 bool heed_group_nodes(planning *w);                         /* group.c: fills groups, group_of, next; false without memory */
+bool heed_find_again(planning *w);                          /* again.c: fills again; false without memory */
 pass *heed_pass_build(planning *w, int32_t group, plan_step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
 /* The axes of the iteration space of a node (FOLD, COLUMNS: its operand's) without leading ones; rank at least 1. */
 int heed_space(const heed_tensor *t, int64_t shape[HEED_MAX_RANK]);

@@ -1,5 +1,7 @@
 #include "models/score.h"
 
+#include "autograd/memory.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -61,12 +63,26 @@ static void additive_init(heed_attend *m, heed_params *ps)
     m->v = heed_param_new(ps, "v", heed_params_dtype_now(ps), 1, &m->width, HEED_UNIFORM(-bound, bound));
 }
 
-static heed_tensor *additive_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
+/* y [B, T, 1, a], h [B, 1, S, a] -> [B, T, S] */
+static heed_tensor *additive(heed_graph *g, const heed_attend *m, heed_tensor *y, heed_tensor *h)
 {
-    heed_tensor *y = heed_unsqueeze(g, heed_dense_apply(g, &m->w, query), 2); /* [B, T, 1, a] */
-    heed_tensor *h = heed_unsqueeze(g, s->keys, 1);                          /* [B, 1, S, a] */
     heed_tensor *v = heed_use(g, m->v);
     return heed_sum(g, heed_mul(g, heed_tanh(g, heed_add(g, y, h)), v), HEED_LAST, false);
+}
+
+/* Many pairs are taken query by query: the backward pass needs the gradients of all y + h of a query at once, but not of all queries. */
+static heed_tensor *additive_score(heed_graph *g, const heed_attend *m, heed_tensor *query, const heed_source *s)
+{
+    enum { MANY = 1 << 20 };
+    heed_tensor *y = heed_unsqueeze(g, heed_dense_apply(g, &m->w, query), 2), *h = heed_unsqueeze(g, s->keys, 1);
+    int64_t queries = heed_dim(y, 1);
+    if (queries < 2 || queries * heed_size(h) <= MANY) return additive(g, m, y, h);
+    heed_tensor **e = heed_alloc((size_t)queries * sizeof *e);
+    if (!e) return heed_graph_fail(g, HEED_NO_MEMORY, "attention: no memory for %lld queries", (long long)queries);
+    for (int64_t t = 0; t < queries; t++) e[t] = additive(g, m, heed_slice(g, y, 1, t, t + 1, 1), h);
+    heed_tensor *all = heed_concat(g, (int)queries, e, 1);
+    heed_free(e);
+    return all;
 }
 
 static int64_t additive_size(const heed_attend *m) { return (m->query + m->memory + 2) * m->width; }
