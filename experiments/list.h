@@ -13,6 +13,7 @@
     X(complexity) \
     X(table3) \
     X(regularisation) \
+    X(heads) \
     X(parsing)
 
 #define LAB_DECLARE(name) extern const lab_experiment lab_##name;

@@ -2,6 +2,7 @@
 #include "experiments/grammar.h"
 #include "experiments/list.h"
 #include "experiments/teach.h"
+#include "experiments/weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -118,27 +119,6 @@ static bool make(lab *l, parser *m, const data *d)
     return lab_check(l, heed_params_error(m->params));
 }
 
-static void keep_weights(lab *l, heed_params *ps)
-{
-    for (int i = 0; i < heed_params_count(ps); i++) {
-        heed_param *p = heed_params_at(ps, i);
-        lab_put_floats(l, heed_param_name(p), heed_param_rank(p), heed_param_shape(p), heed_param_data(p));
-    }
-}
-
-static void take_weights(lab *l, heed_params *ps)
-{
-    int64_t shape[HEED_MAX_RANK];
-    for (int i = 0; i < heed_params_count(ps) && lab_ok(l); i++) {
-        heed_param *p = heed_params_at(ps, i);
-        const float *values = lab_floats(l, trained, heed_param_name(p), heed_param_rank(p), shape);
-        bool same = values != NULL;
-        for (int k = 0; same && k < heed_param_rank(p); k++) same = shape[k] == heed_param_shape(p)[k];
-        if (same) memcpy(heed_param_data(p), values, (size_t)heed_param_size(p) * sizeof *values);
-        else lab_fail(l, "the trained weights are those of another treebank; give --out another folder");
-    }
-}
-
 static void train(lab *l, const data *d)
 {
     parser m;
@@ -146,7 +126,7 @@ static void train(lab *l, const data *d)
         lab_put(l, "steps", (double)m.teach.how.done);
         lab_put(l, "weights", (double)heed_params_size(m.params));
         lab_put(l, "loss", teach_measure(l, &m.teach, d->pairs.valid).loss);
-        keep_weights(l, m.params);
+        weights_keep(l, m.params);
     }
     heed_params_free(m.params);
 }
@@ -222,7 +202,7 @@ static void parse(lab *l, const data *d, int64_t beam)
     example x = {0};
     heed_batches *batches = NULL;
     heed_decoder *writer = NULL;
-    if (make(l, &m, d)) take_weights(l, m.params);
+    if (make(l, &m, d)) weights_take(l, trained, m.params);
     heed_batches_options in_order = {.tokens = 2048, .in_order = true};
     if (lab_ok(l)) batches = heed_batches_create(d->pairs.valid_examples, &in_order, lab_error(l));
     if (lab_ok(l) && !(writer = heed_decoder_new(lab_graph(l), m.teach.model)))

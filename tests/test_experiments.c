@@ -78,7 +78,21 @@ static void own_options(void)
         {"parsing --valid a", "--valid belongs to --treebank"},
         {"parsing --treebank open.trees", "open.trees:1: brackets do not balance: the tree that begins here is not closed"},
         {"parsing --treebank nowhere", "nowhere"},
+        {"heads --src lines.txt", "--checkpoint and --src belong together"},
+        {"heads --checkpoint lines.txt --src lines.txt", "lines.txt"},
+        {"heads --checkpoint lm/last.h5 --src lines.txt", "lm/last.h5: no Transformer with an encoder that heed train made"},
+        {"heads --checkpoint pair/last.h5 --src long.txt", "long.txt: has no line of 2 to 40 units to show"},
     };
+    command_write("lines.txt", "a b c d e f g h\nb c , a d .\nc b a\nd e f\n");
+    command_write("long.txt", "a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a\n");
+    const char *small = "--threads 1 --steps 2 --set d=8 --set heads=2 --set ff=8 --set dec_layers=1";
+    CU_ASSERT_EQUAL(command("train lm --text lines.txt %s", small), 0);
+    const char *words = "--src-units words --tgt-units words --set hold_out=0 --set enc_layers=2";
+    CU_ASSERT_EQUAL(command("train pair --src lines.txt --tgt lines.txt %s %s", words, small), 0);
+    CU_ASSERT_EQUAL(command("experiment heads --checkpoint pair/last.h5 --src lines.txt --out looked"), 0);
+    double heads = csv_cell("looked/heads.csv", "layer 2 head 2", "entropy");
+    CU_ASSERT(heads > 0 && heads < 2.1);
+    CU_ASSERT(access("looked/far.svg", F_OK) == 0 && access("looked/anaphora.svg", F_OK) != 0);
     command_write("open.trees", "(S (NP (NN a))\n(S (NP (NN b)))\n");
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         CU_ASSERT(command_ends(command("experiment %s --quick --out own%zu", list[i].words, i), 1, list[i].says));

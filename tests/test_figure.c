@@ -217,6 +217,10 @@ static void arcs_join_tokens(void)
     good(svg, &width, &both);
     good(heed_figure_arcs("arcs", "queries", "keys", panels, 1, NULL), &width, &height);
     CU_ASSERT(both > height && width == 460);
+    heed_heatmap many[6];
+    for (int i = 0; i < 6; i++) many[i] = maps[0], many[i].title = "layer 1 head 1";
+    good(heed_figure_arcs("arcs", "queries", "keys", &(heed_arcs){"a legend of its own", many, 6, 1}, 1, NULL), &width, &both);
+    CU_ASSERT(both == height + 36 && width == 460); /* in two lines */
     heed_heatmap strangers = square(STRANGE, strange), none = {NULL, NULL, 0, 0, NULL, NULL};
     good(heed_figure_arcs("a<b", "&", "\"", (heed_arcs[]){{"<t>", &strangers, 1, -1}, {NULL, &none, 1, -1}}, 2, NULL), &width, NULL);
     CU_ASSERT(width > 460);
