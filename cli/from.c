@@ -20,12 +20,10 @@ heed_code from_read(training *t, settings *set, heed_error *e)
 {
     const char *file = t->a.from;
     job *base = &t->base;
-    if (!job_traits_of(&t->j)->encoder)
-        return heed_fail(e, HEED_INVALID, "--from goes with --labels, --tags and objective=mlm, whose models are encoders");
     if (job_load(base, file, false, e)) return e->code;
     if (!job_traits_of(base)->encoder)
-        return heed_fail(e, HEED_INVALID, "--from %s: that is an %s, not a masked language model, a classifier or a tagger", file,
-                         job_traits_of(base)->name);
+        return heed_fail(e, HEED_INVALID, "--from %s: not a masked language model, a classifier or a tagger, but: %s", file,
+                         job_traits_of(base)->title);
     for (int i = 0; i < KEYS && !e->code; i++) {
         char *value = heed_options_value(option(encoder_keys[i]), &base->set, e);
         if (value) heed_options_set(settings_table, set, "--from", encoder_keys[i], value, e);

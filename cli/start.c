@@ -132,17 +132,21 @@ static heed_code begin_new(training *t, job_kind kind, bool *hold_out, heed_erro
     if (heed_options_defaults(settings_table, &s, e)) return e->code;
     j->set = s;
     if (apply_settings(a, &j->set, e) || job_kind_of(kind, &j->set, &j->kind, e)) return e->code;
-    if (job_traits_of(j)->encoder) { /* other defaults, over which the settings go once more */
+    bool encoder = job_traits_of(j)->encoder;
+    if (a->from && !encoder)
+        return heed_fail(e, HEED_INVALID, "--from goes with --labels, --tags and objective=mlm, whose models are encoders");
+    if (encoder) { /* other defaults, over which the settings go once more */
         s.label_smoothing = 0;
         if (a->from && from_read(t, &s, e)) return e->code;
         j->set = s;
         if (read_settings(a, &j->set, e) || (a->from && from_check(t, e))) return e->code;
-    } else if (a->from) return from_read(t, &s, e); /* refuses */
+    }
     if (check_lengths(j, e)) return e->code;
     *hold_out = !valid_given(a) && j->set.hold_out > 0;
-    const char *source = a->src_units ? a->src_units : job_traits_of(j)->src_units;
+    const char *given = a->src_units || j->kind != JOB_MASKED ? a->src_units : a->tgt_units; /* --text has one side, whatever it is called */
+    const char *source = given ? given : job_traits_of(j)->src_units;
     const char *target = a->tgt_units ? a->tgt_units : job_traits_of(j)->tgt_units;
-    if (a->from) same_units(t, "src-units", a->src_units, j->src_units, e);
+    if (a->from) same_units(t, "src-units", given, j->src_units, e);
     if (e->code || data_vocabularies(j, &t->train, *hold_out, source, target, e) || job_build(j, true, e)) return e->code;
     return a->from ? from_copy(t, e) : HEED_OK;
 }
