@@ -31,9 +31,8 @@ int verb_inspect(int argc, char **argv)
         printf("\n");
     }
     printf("\n");
-    char *text = heed_options_text(settings_table, &j.set, &e);
-    printf("%s\n", text ? text : "");
-    heed_free(text);
+    settings_print(&j.set, &e);
+    printf("\n");
     heed_params_summary(j.params, stdout);
     job_free(&j);
     return e.code ? failure("inspect", &e) : STATUS_OK;

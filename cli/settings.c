@@ -87,23 +87,39 @@ const heed_option settings_table[] = {
 
 static bool begins(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
 
+/* Not with the model that is set? */
+static bool is_foreign(const heed_option *o, const settings *s)
+{
+    bool of_one = begins(o->help, TRANSFORMER) != begins(o->help, RECURRENT) && !strstr(o->help, "; " RECURRENT);
+    return of_one && !begins(o->help, s->model == MODEL_TRANSFORMER ? TRANSFORMER : RECURRENT);
+}
+
 heed_code settings_check(const settings *s, heed_error *e)
 {
     settings standard;
-    bool transformer = s->model == MODEL_TRANSFORMER;
     char model[32];
     heed_options_defaults(settings_table, &standard, e);
     for (const heed_option *o = settings_table; o->key && !e->code; o++) {
-        bool of_one = begins(o->help, TRANSFORMER) != begins(o->help, RECURRENT) && !strstr(o->help, "; " RECURRENT);
-        if (!of_one || begins(o->help, transformer ? TRANSFORMER : RECURRENT)) continue;
+        if (!is_foreign(o, s)) continue;
         char *is = heed_options_value(o, s, e), *by_default = heed_options_value(o, &standard, e);
         if (is && by_default && strcmp(is, by_default))
             heed_fail(e, HEED_INVALID, "%s=%s does not concern model=%s: it is a setting of %s", o->key, is,
-                      settings_choice("model", s->model, model), transformer ? "recurrent models" : "the transformer");
+                      settings_choice("model", s->model, model), s->model == MODEL_TRANSFORMER ? "recurrent models" : "the transformer");
         heed_free(is);
         heed_free(by_default);
     }
     return e->code;
+}
+
+void settings_print(const settings *s, heed_error *e)
+{
+    char *text = heed_options_text(settings_table, s, e), *line = text;
+    for (const heed_option *o = settings_table; o->key && line; o++) { /* a line an option, in the table's order */
+        int length = (int)strcspn(line, "\n") + 1;
+        if (!is_foreign(o, s)) printf("%.*s", length, line);
+        line += length;
+    }
+    heed_free(text);
 }
 
 const char *settings_choice(const char *key, int value, char text[32])

@@ -243,9 +243,7 @@ static heed_code loop(training *t, heed_error *e)
 static void print_beginning(training *t, heed_error *e)
 {
     job *j = &t->j;
-    char *text = heed_options_text(settings_table, &j->set, e);
-    if (t->fresh) printf("%s", text ? text : "");
-    heed_free(text);
+    if (t->fresh) settings_print(&j->set, e);
     printf("%s: %s, %lld weights, ", t->a.run, job_traits_of(j)->name, (long long)heed_params_size(j->params));
     if (j->tgt_vocab && j->src_vocab) printf("%lld source %sand ", (long long)j->src_symbols, job_traits_of(j)->encoder ? "symbols " : "");
     printf("%lld %s\n", (long long)(j->tgt_vocab ? j->tgt_symbols : j->src_symbols), job_traits_of(j)->targets);
