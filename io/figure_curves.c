@@ -69,10 +69,11 @@ static double next_tick(const axis *a, double step, double v)
     return v;
 }
 
-static void tick_text(double v, double largest, char text[HEED_NUMBER_SIZE])
+static void tick_text(const axis *a, double v, char text[HEED_NUMBER_SIZE])
 {
+    double largest = fmax(fabs(a->low), fabs(a->high));
     const char *unit = largest >= 1e6 && largest < 1e12 ? "M" : largest >= 1e4 && largest < 1e6 ? "k" : "";
-    heed_digits_text(fabs(v) < 1e-9 * largest ? 0 : *unit == 'M' ? v / 1e6 : *unit == 'k' ? v / 1e3 : v, 6, text);
+    heed_digits_text(!a->logarithmic && fabs(v) < 1e-9 * largest ? 0 : *unit == 'M' ? v / 1e6 : *unit == 'k' ? v / 1e3 : v, 6, text);
     for (int i = 0; *unit && v != 0; i++)
         if (!text[i]) {
             text[i] = *unit;
@@ -89,7 +90,7 @@ static void put_axes(heed_buffer *b, const axis *x, const axis *y, double top, b
         double at = top + PLOT * (1 - along(y, v));
         heed_svg_point(b, "<path class=\"grid\" stroke=\"#ddd\" d=\"M", LEFT, at);
         heed_buffer_format(b, "h%d\"/>\n", SPAN);
-        tick_text(v, fmax(fabs(y->low), fabs(y->high)), text);
+        tick_text(y, v, text);
         heed_svg_put_text(b, LEFT - 7, at + 4, (heed_svg_text){.size = 11, .anchor = HEED_SVG_END, .class = "soft"}, text);
     }
     step = round_step(x->high - x->low, 8);
@@ -97,7 +98,7 @@ static void put_axes(heed_buffer *b, const axis *x, const axis *y, double top, b
         double at = LEFT + SPAN * along(x, v);
         heed_svg_point(b, "<path class=\"frame\" stroke=\"#888\" d=\"M", at, top + PLOT);
         heed_buffer_put(b, "v4\"/>\n");
-        tick_text(v, fmax(fabs(x->low), fabs(x->high)), text);
+        tick_text(x, v, text);
         heed_svg_put_text(b, at, top + PLOT + 17, (heed_svg_text){.size = 11, .anchor = HEED_SVG_MIDDLE, .class = "soft"}, text);
     }
     heed_svg_point(b, "<path class=\"frame\" fill=\"none\" stroke=\"#888\" d=\"M", LEFT, top);
