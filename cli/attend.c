@@ -13,7 +13,7 @@ static const char about[] =
 enum { MOST_PICTURES = 3 * HEED_MAX_LAYERS };
 
 typedef struct part {
-    char name[40], title[96], short_title[24];
+    char name[40], title[128], short_title[24];
     const char *rows, *columns, *caption;
     bool source_looks, source_shown;
 } part;
@@ -44,7 +44,9 @@ static void list_parts(drawing *d)
         to->source_looks = p.source_looks;
         to->source_shown = p.source_shown;
         snprintf(to->name, sizeof to->name, "%s", p.name);
-        snprintf(to->title, sizeof to->title, "%s layer %d of %d: %s", p.source_looks ? "encoder" : "decoder", p.layer + 1, p.layers,
+        char layer[48] = "";
+        if (p.layers > 1) snprintf(layer, sizeof layer, " layer %d of %d", p.layer + 1, p.layers);
+        snprintf(to->title, sizeof to->title, "%s%s: %s", p.source_looks ? "encoder" : "decoder", layer,
                  cross ? "the output looks at the input" : p.source_looks ? "the input looks at itself" : "the output looks at itself");
         snprintf(to->short_title, sizeof to->short_title, "%s %d", cross ? "cross" : p.source_looks ? "encoder" : "decoder", p.layer + 1);
         to->rows = p.source_looks ? "input" : cross ? "output" : "next";
