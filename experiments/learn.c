@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { TRIALS = 3 };
+enum { WARM = 2, TRIALS = 5 };
 
 /* Records and runs one step up to the gradients; the loss, NaN after an error. */
 static double gradients(lab *l, learn *t, int64_t step)
@@ -20,17 +20,19 @@ static double gradients(lab *l, learn *t, int64_t step)
     return value;
 }
 
-/* As many steps as fit the budget: two that warm up, then the fastest of a few tells. */
+/* As many steps as fit the budget: after two that warm up, those of a twentieth of it tell, five at least. */
 static int64_t steps_in(lab *l, learn *t, double seconds)
 {
-    double began = lab_clock(), best = INFINITY;
-    for (int i = 0; i < 2 + TRIALS && lab_ok(l); i++) {
-        double start = lab_clock();
+    double began = lab_clock(), start = began;
+    int count = 0;
+    for (int i = 0; lab_ok(l) && (count < TRIALS || lab_clock() - began < seconds / 20); i++) {
+        if (i == WARM) start = lab_clock();
+        count = i + 1 - WARM;
         gradients(l, t, i + 1);
-        if (i >= 2) best = fmin(best, lab_clock() - start);
         heed_params_zero_grad(t->params);
     }
-    double n = (seconds - (lab_clock() - began)) / (1.1 * best + 1e-9); /* a tenth for the optimizer and looking */
+    double each = 1.1 * (lab_clock() - start) / count; /* a tenth for the optimizer */
+    double n = (seconds - (lab_clock() - began)) / each;
     return n > 1 ? (int64_t)fmin(n, 1e9) : 1;
 }
 

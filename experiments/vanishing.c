@@ -10,8 +10,8 @@ static const char see[] =
     "of tanh at each step and vanishes exponentially (Hochreiter 1991; Bengio, Simard and Frasconi 1994); the gates of LSTM and GRU can "
     "hold it, but at first are half open and lose it too; self-attention connects the end with every position directly, so that all of "
     "them get gradients of one size (of a Transformer's layer, by what it reads). See the straight lines on the logarithmic axis before "
-    "training, and how training opens the gates. Recall follows: the RNN's ends after a few symbols; LSTM and GRU reach far where short "
-    "distances show them the way, but learn nothing from long ones alone; the Transformer does not need the way.";
+    "training, and how training opens the gates. Recall follows: that of an RNN of one layer ends after a few symbols; LSTM and "
+    "GRU reach far where short distances show them the way, but learn nothing from long ones alone; the Transformer does not need the way.";
 
 enum { D = 64, ROWS = 32, TEST_ROWS = 128, FLOW_ROWS = 8, LONGEST = 200, MOST_LAYERS = 4, FLOW = 100, DISTANCES = 8, MOST_ONES = 5 };
 typedef struct own { int64_t symbols; } own;
