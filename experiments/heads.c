@@ -319,7 +319,7 @@ static void draw(lab *l)
                 draw_far(l, v, far));
     if (known) {
         int pronoun = measures_best(l, measuring, MEASURE_ANTECEDENT), next = measures_next_best(l, measuring, MEASURE_ANTECEDENT, pronoun);
-        lab_picture(l, "anaphora", "As figure 4: the head that looks at antecedents most, and the pronoun alone with the next best of its layer.",
+        lab_picture(l, "anaphora", "As figure 4: the head that looks at antecedents most, and a pronoun with the next best of its layer too.",
                     draw_pronoun(l, v, pronoun, next));
     }
     lab_picture(l, "unlike", "As figure 5: the two heads of one layer that differ most.", draw_unlike(l, v, a, b));
@@ -327,8 +327,8 @@ static void draw(lab *l)
                 heed_figure_overview("All heads", v->maps, layers, (size_t)v->layers, (size_t)v->heads, lab_error(l)));
     for (int i = 0; i < v->layers; i++)
         lab_picture(l, lab_text(l, "layer-%d", i + 1), lab_text(l, "The heads of layer %d.", i + 1),
-                    heed_figure_heatmaps(lab_text(l, "Layer %d", i + 1), "looks", "looked at", &v->maps[i * v->heads], (size_t)v->heads,
-                                         lab_error(l)));
+                    heed_figure_heatmaps(lab_text(l, "Layer %d", i + 1), "words that look", "words looked at", &v->maps[i * v->heads],
+                                         (size_t)v->heads, lab_error(l)));
 }
 
 static void run(lab *l)
