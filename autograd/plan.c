@@ -188,6 +188,7 @@ static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
     if (ok && k->param < 0) ok = heed_plan_bind(p, &k->call.y.p, host_of(w, q), BIND_DATA, 0);
     if (ok && t->op->attr_size) ok = heed_plan_bind(p, &k->call.attr, t->id, BIND_ATTR, 0);
     k->work = (heed_work){1, 0, 0};
+    if (!ok) return NULL;
     if (t->op->work) t->op->work(&k->call, &k->work);
     if (k->work.scratch > p->scratch) p->scratch = k->work.scratch;
     st->phases = k->work.phases;

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "models/decoding.h"
 #include "models/recurrent_lm.h"
+#include "refusals.h"
 
 #include <math.h>
 
@@ -118,6 +119,39 @@ static void written_is_taught(void)
     }
 }
 
+/* A step of training from a state, and two of writing. */
+static bool trains_and_writes(void *which)
+{
+    heed_rnn_lm_config c = config_of(*(const int *)which);
+    heed_graph *g = heed_graph_new();
+    heed_params *ps = heed_params_new(4);
+    heed_rnn_lm m;
+    heed_rnn_lm_init(&m, ps, &c);
+    heed_graph_threads(g, 1);
+    heed_error e = {0};
+    const float state[B * 16] = {0};
+    bool worked = false;
+    heed_decoder *d = NULL;
+    if (!heed_params_error(ps)->code) {
+        heed_tensor *final, *from = heed_input(g, HEED_F32, 2, (int64_t[]){B, heed_rnn_lm_state(&c)}, state);
+        heed_tensor *y = heed_rnn_lm_apply(g, &m, heed_input(g, HEED_I32, 2, (int64_t[]){B, T}, text), from, &final);
+        heed_keep(g, final);
+        worked = heed_backward(g, heed_sum(g, y, HEED_ALL, false)) == HEED_OK && heed_data(g, final);
+        d = heed_decoder_new(g, heed_rnn_lm_model(&m));
+    }
+    worked = worked && d && !heed_decoder_start(d, B, 1, 0, NULL, NULL, &e) && heed_data(g, heed_decoder_step(d, text)) &&
+             !heed_decoder_select(d, 1, (int32_t[]){1}, &e) && heed_data(g, heed_decoder_step(d, text));
+    heed_decoder_free(d);
+    heed_graph_free(g);
+    heed_params_free(ps);
+    return worked;
+}
+
+static void every_allocation_may_be_refused(void)
+{
+    for (int i = 2; i < 4; i++) CU_ASSERT(check_refusals(trains_and_writes, &i) > 0);
+}
+
 static void refusals(void)
 {
     heed_rnn_lm_config c = config_of(2);
@@ -136,4 +170,5 @@ static void refusals(void)
 }
 
 CHECK_MAIN("recurrent language models", {"windows with the state carried are the whole text", windows_with_state_are_the_text},
-           {"gradients", gradients}, {"what is written is what was taught", written_is_taught}, {"what cannot be is refused", refusals})
+           {"gradients", gradients}, {"what is written is what was taught", written_is_taught}, {"every allocation may be refused", every_allocation_may_be_refused},
+           {"what cannot be is refused", refusals})

@@ -4,6 +4,7 @@
 #include "fixture.h"
 #include "models/decoding.h"
 #include "models/seq2seq.h"
+#include "refusals.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -284,6 +285,42 @@ static void weights_can_be_kept(void)
     }
 }
 
+/* A step of training and a search, of variant *which. */
+static bool trains_and_writes(void *which)
+{
+    static const int32_t tgt[B * 3] = {2, 4, 5, 2, 9, 9, 2, 7, 10};
+    const heed_prompts three = {.sentences = 3, .steps = S, .source = source, .source_length = lengths};
+    heed_seq2seq_config c = config_of(*(const int *)which, HEED_GRU);
+    world w = {heed_graph_new(), heed_params_new(7), heed_calloc(1, sizeof *w.m)};
+    heed_graph_threads(w.g, 1);
+    heed_error e = {0};
+    heed_found *found = NULL;
+    heed_decoder *d = NULL;
+    bool trained = false;
+    if (w.m) heed_seq2seq_init(w.m, w.ps, &c);
+    if (w.m && !heed_params_error(w.ps)->code) {
+        heed_keep_named(w.g, "*.weights");
+        heed_teaching t = teaching(w.g, B, 3, source, lengths, tgt);
+        trained = heed_backward(w.g, heed_sum(w.g, heed_model_logits(w.g, heed_seq2seq_model(w.m), &t), HEED_ALL, false)) == HEED_OK;
+        d = heed_decoder_new(w.g, heed_seq2seq_model(w.m));
+    }
+    heed_search how = heed_search_greedy(PAD, BEGIN, END);
+    how.beam = 2;
+    how.factor = 0;
+    how.extra = 3;
+    if (d) found = heed_search_run(d, &how, &three, &e);
+    bool worked = trained && found;
+    heed_found_free(found);
+    heed_decoder_free(d);
+    world_free(&w);
+    return worked;
+}
+
+static void every_allocation_may_be_refused(void)
+{
+    for (int v = 3; v < 6; v++) CU_ASSERT(check_refusals(trains_and_writes, &v) > 0);
+}
+
 static void refused(heed_seq2seq_config c, const char *part)
 {
     heed_params *ps = heed_params_new(1);
@@ -320,4 +357,5 @@ static void refusals(void)
 
 CHECK_MAIN("recurrent encoder-decoders", {"sizes are counted", sizes}, {"logits and gradients are PyTorch's", pytorch}, {"gradients of every kind of decoder", gradients},
            {"what is written is what was taught", written_is_taught}, {"beams score as the model does", beam_scores_are_log_probabilities},
-           {"weights can be kept", weights_can_be_kept}, {"what cannot be is refused", refusals})
+           {"weights can be kept", weights_can_be_kept}, {"every allocation may be refused", every_allocation_may_be_refused},
+           {"what cannot be is refused", refusals})
