@@ -7,7 +7,7 @@ static const char all_said[] = "of the work done"; /* after each piece */
 static void begin(void)
 {
     command_begin();
-    CU_ASSERT_EQUAL(command("experiment positions --quick --out positions"), 0);
+    CU_ASSERT_EQUAL(command("experiment lookup --quick --out lookup"), 0);
     CU_ASSERT(strstr(command_said, all_said) != NULL);
 }
 
@@ -17,21 +17,22 @@ static void goes_on(void)
 {
     unlink("err.txt");
     *command_said = 0;
-    pid_t child = command_start("", "experiment positions --quick --out stopped");
+    pid_t child = command_start("", "experiment lookup --quick --out stopped");
     for (int i = 0; i < 600 && !strstr(command_said, all_said); i++) {
         command_sleep(0.05);
         command_listen();
     }
     CU_ASSERT(child > 0 && !kill(child, SIGTERM));
     int status = command_end(child, NULL);
-    CU_ASSERT(command_ends(status, 128 + SIGTERM, "what was finished of positions is saved in stopped"));
-    CU_ASSERT_EQUAL(command("experiment positions --quick --out stopped --threads 1"), 0);
-    CU_ASSERT(!strstr(command_said, "\nsinusoidal:")); /* it was finished before */
-    CU_ASSERT(strstr(command_said, "none") != NULL);
-    const char *columns[] = {"least_distance", "spread", "map_error", "largest", "change", "accuracy_L", "accuracy_3L"};
+    CU_ASSERT(command_ends(status, 128 + SIGTERM, "what was finished of lookup is saved in stopped"));
+    CU_ASSERT_EQUAL(command("experiment lookup --quick --out stopped --threads 1"), 0);
+    CU_ASSERT(!strstr(command_said, "\nscores:")); /* it was finished before */
+    CU_ASSERT(strstr(command_said, "d_k 256, not scaled") != NULL);
+    const char *columns[] = {"right", "entropy", "steps"};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        CU_ASSERT_EQUAL(csv_cell("stopped/criteria.csv", "learned", columns[i]), csv_cell("positions/criteria.csv", "learned", columns[i]));
-    CU_ASSERT_EQUAL(command("experiment positions --quick --out stopped"), 0); /* nothing to do: the same results once more */
+        CU_ASSERT_EQUAL(csv_cell("stopped/heads.csv", "d_k 64, not scaled", columns[i]),
+                        csv_cell("lookup/heads.csv", "d_k 64, not scaled", columns[i]));
+    CU_ASSERT_EQUAL(command("experiment lookup --quick --out stopped"), 0); /* nothing to do: the same results once more */
     CU_ASSERT(!*command_said);
 }
 
@@ -44,11 +45,11 @@ static void refusals(void)
         {2, "postions", "unknown experiment 'postions'; did you mean 'positions'?"},
         {2, "zzz", "unknown experiment 'zzz'; --list names them"},
         {2, "positions --quik", "unknown option '--quik'; did you mean '--quick'?"},
-        {2, "positions positions", "one word too many"},
+        {2, "lookup lookup", "one word too many"},
         {2, "positions --seed x", "--seed takes a whole number"},
         {2, "positions --minutes 0", "--minutes takes a number from 0.01"},
-        {1, "positions --quick --out positions --seed 7", "positions was begun with seed = 1, which cannot become 7"},
-        {1, "positions --out positions", "positions was begun with quick = yes, which cannot become no"},
+        {1, "lookup --quick --out lookup --seed 7", "lookup was begun with seed = 1, which cannot become 7"},
+        {1, "lookup --out lookup", "lookup was begun with quick = yes, which cannot become no"},
         {1, "positions --quick --out foreign", "the folder foreign holds other files and no experiment"},
         {1, "positions --quick --out other", "the folder other holds the experiment lookup; give --out another one"},
         {1, "positions --quick --out foreign/file", "cannot create the folder foreign/file"},
@@ -100,18 +101,18 @@ static void own_options(void)
 
 static void spoilt_pieces(void)
 {
-    CU_ASSERT(system("cp -r positions spoilt && for f in spoilt/pieces/none-*; do echo x > $f; done") == 0);
-    CU_ASSERT(command_ends(command("experiment positions --quick --out spoilt"), 1, "spoilt/pieces/none-"));
+    CU_ASSERT(system("cp -r lookup spoilt && for f in spoilt/pieces/d_k-64-*; do echo x > $f; done") == 0);
+    CU_ASSERT(command_ends(command("experiment lookup --quick --out spoilt"), 1, "spoilt/pieces/d_k-64-"));
 }
 
 static void no_space(void)
 {
-    CU_ASSERT(system("cp -r positions full && rm full/*.svg full/*.csv full/index.html") == 0);
-    int status = command_end(command_start("ulimit -f 4; exec", "experiment positions --quick --out full"), NULL);
+    CU_ASSERT(system("cp -r lookup full && rm full/*.svg full/*.csv full/index.html") == 0);
+    int status = command_end(command_start("ulimit -f 4; exec", "experiment lookup --quick --out full"), NULL);
     CU_ASSERT(command_ends(status, 1, "File too large"));
-    CU_ASSERT_EQUAL(command("experiment positions --quick --out full"), 0);
-    CU_ASSERT(scratch_same("full/criteria.csv", "positions/criteria.csv"));
-    CU_ASSERT(scratch_same("full/index.html", "positions/index.html"));
+    CU_ASSERT_EQUAL(command("experiment lookup --quick --out full"), 0);
+    CU_ASSERT(scratch_same("full/heads.csv", "lookup/heads.csv"));
+    CU_ASSERT(scratch_same("full/index.html", "lookup/index.html"));
 }
 
 CHECK_MAIN("heed experiment", {"a folder with results", begin}, {"a stopped one goes on to the same results", goes_on},
