@@ -12,8 +12,8 @@ static const char see[] =
     "layers) are trained for equally many steps, and tell perplexity and errors on what was held out. See what the paper says, as far as "
     "short training of small models can show it: one head is worse than several, and so are too many; narrow keys are worse; wider is "
     "better, shallower worse; learned positions do about as well as sinusoidal ones; label smoothing makes perplexity worse and errors "
-    "not. Dropout helps where a model learns its data by heart: in few epochs it only slows it down, so that the deepest model and the "
-    "big one, with its dropout of 0.3, come out behind the base model unless more steps are given.";
+    "not. In so few steps no model learns its data by heart, so dropout does not help yet, and the deepest model and the big one, with its "
+    "dropout of 0.3, come out behind the base model.";
 
 typedef struct options { char *dict, *src, *tgt, *valid_src, *valid_tgt, *units; } options;
 
