@@ -79,7 +79,6 @@ static int64_t symbols(const void *self)
     return c->task == HEED_ENCODER_MASKED ? c->vocabulary : c->classes;
 }
 
-static heed_dtype dtype(const void *self) { return heed_param_dtype(((const heed_encoder *)self)->embed.table); }
 static bool reads(const void *self) { return self != NULL; }
 
 static int64_t positions(const void *self)
@@ -99,9 +98,9 @@ static bool attention(const void *self, int i, heed_attention_place *place)
 
 heed_model heed_encoder_model(const heed_encoder *m)
 {
-    static const heed_model_kind transformer = {.name = "encoder", .logits = logits, .symbols = symbols, .dtype = dtype, .reads = reads,
+    static const heed_model_kind transformer = {.name = "encoder", .logits = logits, .symbols = symbols, .reads = reads,
                                                 .positions = positions, .attention = attention};
-    static const heed_model_kind recurrent = {.name = "recurrent encoder", .logits = logits, .symbols = symbols, .dtype = dtype, .reads = reads,
+    static const heed_model_kind recurrent = {.name = "recurrent encoder", .logits = logits, .symbols = symbols, .reads = reads,
                                               .positions = positions};
     return (heed_model){m->config.recurrent ? &recurrent : &transformer, m};
 }

@@ -40,7 +40,6 @@ typedef struct heed_model_kind {
     /* The logits [B, T, V] of what follows each target position. With `final` not NULL, the state [B, N] at the rows' end. */
     heed_tensor *(*logits)(heed_graph *g, const void *m, const heed_teaching *t, heed_tensor **final);
     int64_t (*symbols)(const void *m);   /* V */
-    heed_dtype (*dtype)(const void *m);  /* of parameters and logits */
     bool (*reads)(const void *m);        /* it has a source: an encoder-decoder */
     int64_t (*positions)(const void *m); /* that a target may have; NULL: any number */
     int64_t (*state)(const void *m);     /* N: what a language model carries from one batch of a text to the next; NULL: nothing */

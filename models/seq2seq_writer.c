@@ -14,7 +14,6 @@ static heed_tensor *logits(heed_graph *g, const void *self, const heed_teaching 
 
 static const heed_seq2seq_config *config_of(const void *self) { return &((const heed_seq2seq *)self)->config; }
 static int64_t symbols(const void *self) { return config_of(self)->tgt_vocab; }
-static heed_dtype dtype(const void *self) { return heed_param_dtype(((const heed_seq2seq *)self)->tgt.table); }
 
 static bool reads(const void *self)
 {
@@ -158,7 +157,7 @@ static heed_code select_rows(void *self, const heed_rows *r, int64_t sentences, 
 heed_model heed_seq2seq_model(const heed_seq2seq *m)
 {
     static const heed_model_kind kinds[] = {
-#define KIND(n) {.name = n, .logits = logits, .symbols = symbols, .dtype = dtype, .reads = reads, .attention = attention, \
+#define KIND(n) {.name = n, .logits = logits, .symbols = symbols, .reads = reads, .attention = attention, \
                  .writer = writer_new, .free = writer_free, .begin = begin, .keep = keep, .step = step, .select = select_rows}
         [HEED_RNN_TANH] = KIND("rnn"), [HEED_RNN_RELU] = KIND("rnn"), [HEED_LSTM] = KIND("lstm"), [HEED_GRU] = KIND("gru")};
     return (heed_model){&kinds[m->config.kind], m};

@@ -75,7 +75,6 @@ static heed_tensor *logits(heed_graph *g, const void *self, const heed_teaching 
 }
 
 static int64_t symbols(const void *self) { return ((const heed_transformer *)self)->config.tgt_vocab; }
-static heed_dtype dtype(const void *self) { return heed_param_dtype(((const heed_transformer *)self)->tgt.table); }
 static bool reads(const void *self) { return ((const heed_transformer *)self)->config.enc_layers > 0; }
 
 static int64_t positions(const void *self)
@@ -118,7 +117,7 @@ static void *writer_new(const void *self)
     writer *w = heed_calloc(1, sizeof *w + (size_t)m->config.dec_layers * sizeof *w->layer);
     if (!w) return NULL;
     w->m = m;
-    w->dtype = dtype(m);
+    w->dtype = heed_param_dtype(m->tgt.table);
     return w;
 }
 
@@ -346,7 +345,7 @@ static heed_code select_rows(void *self, const heed_rows *r, int64_t sentences, 
 heed_model heed_transformer_model(const heed_transformer *m)
 {
     static const heed_model_kind kind = {
-        .name = "transformer", .logits = logits, .symbols = symbols, .dtype = dtype, .reads = reads, .positions = positions,
+        .name = "transformer", .logits = logits, .symbols = symbols, .reads = reads, .positions = positions,
         .attention = attention, .writer = writer_new, .free = writer_free, .begin = begin, .step = step, .select = select_rows};
     return (heed_model){&kind, m};
 }
