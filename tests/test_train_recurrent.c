@@ -125,6 +125,9 @@ static void used(void)
 
 static void learns(void)
 {
+    CU_ASSERT_EQUAL(command("train ten --src src.txt --tgt tgt.txt --config tiny.conf --model gru --set batch_rows=10 --set batch_tokens=9999 "
+                            "--set hold_out=0 --steps 1"), 0);
+    CU_ASSERT(strstr(printed(), "200 examples in 20 batches") != NULL);
     CU_ASSERT_EQUAL(command("train learns --dict pairs.tsv --model gru --set cond=yes --set hidden=32 --set emb=16 --set lr=0.02 "
                             "--set warmup=10 --set hold_out=0 --set batch_tokens=400 --steps 120"), 0);
     CU_ASSERT_EQUAL(command("eval learns/last.h5 --dict pairs.tsv --json"), 0);
