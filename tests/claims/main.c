@@ -1,4 +1,5 @@
-/* experiment_claims NAME: the quick form of an experiment shows what the experiment claims. */
+/* experiment_claims NAME: the quick form of an experiment shows what the experiment claims. Under sanitizers, which are some ten times
+ * slower, all of its code runs too, with a budget too small to show anything. */
 #include "claims.h"
 #include "../command.h"
 #include "../csv.h"
@@ -15,7 +16,7 @@ static const struct { const char *name; void (*claim)(void); } list[] = {
 void claims_run(const char *name, const char *words)
 {
     char file[64];
-    CU_ASSERT_EQUAL(command("experiment %s --quick --out %s %s", name, name, words), 0);
+    CU_ASSERT_EQUAL(command("experiment %s --quick --out %s %s %s", name, name, SANITIZED ? "--minutes 0.1" : "", words), 0);
     snprintf(file, sizeof file, "%s/index.html", name);
     CU_ASSERT(access(file, F_OK) == 0);
 }
@@ -24,6 +25,7 @@ double claims_cell(const char *csv, const char *row, const char *column) { retur
 
 void claims_hold(bool holds, const char *what)
 {
+    if (SANITIZED) return;
     if (!holds) fprintf(stderr, "\n    this does not hold: %s\n", what);
     CU_ASSERT(holds);
 }
