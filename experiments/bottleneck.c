@@ -86,12 +86,12 @@ static void work(lab *l, const pairs *p, kind k, int64_t hidden)
 
 /* --- results ---------------------------------------------------------------------------------------------------------------- */
 
-/* Of a piece: right symbols (1 - edits a symbol) by length, or BLEU. */
+/* Of a piece: right symbols (1 - edits a symbol) by length, or BLEU. A 0 stands behind them: at no length, it makes every plot begin at 0. */
 static double *by_length(lab *l, const char *piece, bool bleu)
 {
     int64_t n = 0;
     const double *v = lab_array(l, piece, bleu ? "bleu" : "edits", 1, &n);
-    double *y = lab_alloc(l, GROUPS, sizeof *y);
+    double *y = lab_alloc(l, GROUPS + 1, sizeof *y);
     for (int i = 0; y && i < GROUPS; i++) y[i] = v ? (bleu ? v[i] : fmax(0, 1 - v[i])) : NAN;
     return y;
 }
@@ -99,7 +99,7 @@ static double *by_length(lab *l, const char *piece, bool bleu)
 static void show(lab *l, const char *const *names, const int *sizes, int count)
 {
     bool text = has_text(l);
-    double values[KINDS * MOST_SIZES * (GROUPS + 4)], x[GROUPS];
+    double values[KINDS * MOST_SIZES * (GROUPS + 4)], x[GROUPS + 1];
     heed_table_column columns[GROUPS + 4];
     heed_curve curves[KINDS][MOST_SIZES];
     heed_plot plots[KINDS];
@@ -108,13 +108,14 @@ static void show(lab *l, const char *const *names, const int *sizes, int count)
         columns[i] = (heed_table_column){lab_text(l, "to_%d", (i + 1) * WIDTH), range, text ? 1 : 3};
         x[i] = (i + 0.5) * WIDTH + 0.5;
     }
+    x[GROUPS] = NAN;
     static const heed_table_column last[] = {{"all_wrong", "wrong outputs", 3}, {"weights", "weights", 0}, {"steps", "steps", 0}, {"seconds", "seconds", 1}};
     for (int i = 0; i < 4; i++) columns[GROUPS + i] = last[i];
     for (int i = 0; i < KINDS * count; i++) {
         double *y = by_length(l, names[i], text);
         for (int c = 0; c < GROUPS + 4; c++)
             values[i * (GROUPS + 4) + c] = c < GROUPS ? (y ? y[c] : NAN) : lab_get(l, names[i], columns[c].key);
-        curves[i / count][i % count] = (heed_curve){lab_text(l, "hidden %d", sizes[i % count]), x, y, y ? GROUPS : 0};
+        curves[i / count][i % count] = (heed_curve){lab_text(l, "hidden %d", sizes[i % count]), x, y, y ? GROUPS + 1 : 0};
     }
     const char *what = text ? "BLEU (of units)" : "right symbols";
     lab_table(l, "lengths", &(heed_table){lab_text(l, "%s by the length of the source", text ? what : "Right symbols (1 - edits a symbol)"), "model",
