@@ -109,7 +109,8 @@ static void show(lab *l, const char *const *names, const int *sizes, int count)
         x[i] = (i + 0.5) * WIDTH + 0.5;
     }
     x[GROUPS] = NAN;
-    static const heed_table_column last[] = {{"all_wrong", "wrong outputs", 3}, {"weights", "weights", 0}, {"steps", "steps", 0}, {"seconds", "seconds", 1}};
+    static const heed_table_column last[] = {{"all_wrong", "wrong outputs", 3}, {"weights", "weights", 0}, {"steps", "steps", 0},
+                                             {"seconds", "seconds", 1}};
     for (int i = 0; i < 4; i++) columns[GROUPS + i] = last[i];
     for (int i = 0; i < KINDS * count; i++) {
         double *y = by_length(l, names[i], text);
@@ -157,5 +158,5 @@ static void run(lab *l)
     if (lab_ok(l)) show(l, names, sizes, count);
 }
 
-const lab_experiment lab_bottleneck = {.name = "bottleneck", .title = "a context of fixed size against attention, by the length of the source", .see = see,
-                                       .options = options, .options_size = sizeof(own), .run = run};
+const lab_experiment lab_bottleneck = {.name = "bottleneck", .see = see,
+                                       .title = "a context of fixed size against attention, by the length of the source", .options = options, .options_size = sizeof(own), .run = run};

@@ -301,7 +301,8 @@ static void run(lab *l)
 
     static const heed_table_column columns[] = {
         {"least_distance", "least distance", -3}, {"spread", "spread of products", -2}, {"map_error", "error of M_k", -2},
-        {"largest", "largest", -3}, {"change", "change by seed", -2}, {"accuracy_L", "right at L", 3}, {"accuracy_3L", "at 3L", 3}, {"beyond", "beyond L", 3},
+        {"largest", "largest", -3}, {"change", "change by seed", -2},
+        {"accuracy_L", "right at L", 3}, {"accuracy_3L", "at 3L", 3}, {"beyond", "beyond L", 3},
         {"steps", "steps", 0}, {"seconds", "seconds", 1}};
     enum { COLUMNS = sizeof columns / sizeof *columns };
     const char *names[KINDS];
@@ -321,7 +322,8 @@ static void run(lab *l)
                 draw_maps(l, names, 2));
     lab_picture(l, "products", "The product of two positions' encodings against their distance, from different positions on.",
                 draw_products(l, names, 2));
-    lab_picture(l, "lengths", "Each curve is a model that was trained on sequences of up to 64 symbols; beyond, the learned positions were never trained.", draw_accuracy(l, names, KINDS));
+    lab_picture(l, "lengths", "Each curve is a model that was trained on sequences of up to 64 symbols; beyond, the learned positions were never trained.",
+                draw_accuracy(l, names, KINDS));
 }
 
 const lab_experiment lab_positions = {

@@ -163,7 +163,8 @@ static void show_training(lab *l, const char *const *names)
 {
     static const heed_table_column columns[] = {
         {"train_loss", "training loss", 3}, {"valid_loss", "validation loss", 3}, {"right", "right symbols", 3}, {"sure", "mean confidence", 3},
-        {"surer", "confidence - right", 3}, {"wrong", "wrong outputs", 3}, {"edits", "edits a symbol", 3}, {"steps", "steps", 0}, {"seconds", "seconds", 1}};
+        {"surer", "confidence - right", 3}, {"wrong", "wrong outputs", 3}, {"edits", "edits a symbol", 3}, {"steps", "steps", 0},
+        {"seconds", "seconds", 1}};
     lab_table_of_pieces(l, "training", "A small Transformer that learns from few examples: dropout 0.2 and label smoothing 0.1, on and off", "with",
                         columns, sizeof columns / sizeof *columns, names, SETTINGS);
     heed_curve curves[2][SETTINGS];

@@ -46,7 +46,8 @@ static void put_weights(lab *l, const teach *t, size_t example)
     int64_t rows = (int64_t)answers + 1, columns = (int64_t)sources;
     heed_graph_reset(g);
     heed_keep_named(g, "*weights");
-    heed_teaching x = {.src = heed_input(g, HEED_I32, 2, (int64_t[]){1, columns}, source), .tgt = heed_input(g, HEED_I32, 2, (int64_t[]){1, rows}, said)};
+    heed_teaching x = {.src = heed_input(g, HEED_I32, 2, (int64_t[]){1, columns}, source),
+                       .tgt = heed_input(g, HEED_I32, 2, (int64_t[]){1, rows}, said)};
     heed_tensor *logits = heed_model_logits(g, t->model, &x), *a = heed_find(g, "attend.weights");
     heed_run(g, 1, &logits);
     const float *weights = a ? heed_data(g, a) : NULL;
@@ -70,7 +71,8 @@ static void put_labels(lab *l, const pairs *p, size_t example)
 {
     for (int source = 0; source < 2; source++) {
         size_t count;
-        const int32_t *ids = source ? heed_examples_source(p->valid_examples, example, &count) : heed_examples_answer(p->valid_examples, example, 0, &count);
+        const int32_t *ids = source ? heed_examples_source(p->valid_examples, example, &count)
+                                    : heed_examples_answer(p->valid_examples, example, 0, &count);
         const char *text = "";
         for (size_t i = 0; i < count; i++) text = lab_text(l, "%s%s%s", text, i ? " " : "", pairs_symbol(l, p, source, ids[i]));
         lab_put_text(l, source ? "source" : "answer", text);
@@ -131,7 +133,8 @@ static void show(lab *l, const char *const *names, int count)
     heed_curve curves[MOST_SCORES];
     size_t drawn = 0;
     int64_t inputs, outputs, n, shape[2];
-    const char **input = words_of(l, lab_get_text(l, names[0], "source"), &inputs), **output = words_of(l, lab_get_text(l, names[0], "answer"), &outputs);
+    const char **input = words_of(l, lab_get_text(l, names[0], "source"), &inputs),
+               **output = words_of(l, lab_get_text(l, names[0], "answer"), &outputs);
     if (!lab_ok(l)) return;
     output[outputs] = "</s>";
     for (int i = 0; i < count; i++) {
@@ -140,7 +143,7 @@ static void show(lab *l, const char *const *names, int count)
         const double *steps = lab_array(l, names[i], "curve_step", 1, &n), *valid = lab_array(l, names[i], "curve_valid", 1, &n);
         curves[i] = (heed_curve){names[i], steps, valid, (size_t)n};
     }
-    if (drawn) lab_picture(l, "alignments", "Rows are the symbols of the output, columns those of the input; a row's weights sum to 1. The right output is given.",
+    if (drawn) lab_picture(l, "alignments", "Rows are the symbols of the output, columns those of the input; a row's weights sum to 1.",
                            heed_figure_heatmaps("Where the decoder looks", "output", "input", maps, drawn, lab_error(l)));
     heed_plot plot = {"validation loss (nats a symbol)", curves, (size_t)count, true};
     lab_picture(l, "learning", "Loss on pairs that were held out.", heed_figure_curves("How they learn", "step", &plot, 1, lab_error(l)));

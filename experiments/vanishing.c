@@ -316,7 +316,7 @@ static void run(lab *l)
     double x[FLOW + 1], total = 0;
     int64_t symbols = ((const own *)lab_options(l))->symbols;
     for (int h = 0; h < count; h++) total += heights[h] * KINDS;
-    for (int i = 0; i < singles; i++) total += single[i] / 65.0 * KINDS; /* the mean distance is 43 where all are trained on, in 1.5 times the steps */
+    for (int i = 0; i < singles; i++) total += single[i] / 65.0 * KINDS; /* of all distances the mean is 43, in 1.5 times the steps */
     lab_plan(l, total);
     for (int k = 0; k < KINDS; k++)
         for (int h = 0; h < count; h++) {
@@ -333,10 +333,11 @@ static void run(lab *l)
         }
     if (!lab_ok(l)) return;
     static const heed_table_column columns[] = {
-        {"ratio_start", "first / last gradient, start", -2}, {"ratio_trained", "trained", -2}, {"recall_10", "recall at 10", 3}, {"recall_50", "50", 3},
-        {"recall_100", "100", 3}, {"recall_200", "200", 3}, {"steps", "steps", 0}, {"seconds", "seconds", 1}};
-    lab_table_of_pieces(l, "recall", lab_text(l, "Gradients over %d steps by the first layer's states, and recall of one of %d symbols (%.3f by chance)", FLOW,
-                                                (int)symbols, 1.0 / (double)symbols), "model", columns, sizeof columns / sizeof *columns, names, (size_t)(KINDS * count));
+        {"ratio_start", "first / last gradient, start", -2}, {"ratio_trained", "trained", -2}, {"recall_10", "recall at 10", 3},
+        {"recall_50", "50", 3}, {"recall_100", "100", 3}, {"recall_200", "200", 3}, {"steps", "steps", 0}, {"seconds", "seconds", 1}};
+    lab_table_of_pieces(l, "recall", lab_text(l, "Gradients over %d steps by the first layer's states, and recall of one of %d symbols (%.3f by chance)",
+                                                FLOW, (int)symbols, 1.0 / (double)symbols),
+                        "model", columns, sizeof columns / sizeof *columns, names, (size_t)(KINDS * count));
     table_of_ones(l, single, singles);
     for (int t = 0; t <= FLOW; t++) x[t] = t;
     lab_picture(l, "kinds", "How much a change of the state would matter, the further back the less.", draw_kinds(l, 1, x));
