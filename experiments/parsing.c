@@ -11,9 +11,9 @@ static const char see[] =
     "Section 6.3 of \"Attention Is All You Need\": a Transformer of four layers reads a sentence and writes its tree as symbols, "
     "\"(S (NP XX XX )NP (VP XX )VP XX )S\", XX for a word (Vinyals et al. 2015). It is a translator and knows nothing of trees: nothing "
     "but training makes its brackets balance. Measured on held-out sentences are labelled brackets as evalb counts them, and the share of "
-    "well-formed outputs: brackets that balance, with as many XX as words. Others are repaired before they are measured. See that most "
-    "are well-formed, that F1 falls with the length of the sentence, and that a wider beam than the greedy search need not find better "
-    "trees (the paper: beam 21, length penalty 0.3, at most 300 symbols more than words).";
+    "well-formed outputs: brackets that balance, with as many XX as words. Others are repaired before they are measured. See that nearly "
+    "all are well-formed, that F1 falls with the length of the sentence, and how little a wider beam adds to the greedy search (the paper: "
+    "beam 21, length penalty 0.3, at most 300 symbols more than words).";
 
 typedef struct options { char *treebank, *valid; double alpha; } options;
 

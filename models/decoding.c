@@ -152,6 +152,17 @@ static void go_on(search *s, int64_t r, int32_t id)
     s->ids[r] = id;
 }
 
+/* Whether some row could still become better than the best hypothesis that has ended: log-probabilities only fall, so none gets beyond
+ * what it has now divided by the term of the longest output. */
+static bool may_improve(const search *s, int64_t b, int64_t said)
+{
+    int64_t sentence = s->sentence[b], first = b * s->how->beam, before = prefix_length(s, sentence);
+    double term = fmax(length_term(s->how, said - before + 1), length_term(s->how, s->limit[sentence] - before));
+    for (int64_t r = first; r < first + s->how->beam; r++)
+        if (s->score[r] / term > heed_found_at(s->found, sentence, 0).score) return true;
+    return false;
+}
+
 /* One sentence, `said` symbols long so far, chooses what comes next. */
 static void advance_beam(search *s, int64_t b, int64_t said, const float *log_p)
 {
@@ -173,7 +184,7 @@ static void advance_beam(search *s, int64_t b, int64_t said, const float *log_p)
         s->score[first + r] = r < rows ? s->best[r].score : -INFINITY;
         if (r >= rows) go_on(s, first + r, how->end);
     }
-    s->over[b] = ended >= how->beam || rows == 0;
+    s->over[b] = rows == 0 || (ended >= how->beam && !may_improve(s, b, said));
     s->lost = s->lost || !n;
 }
 

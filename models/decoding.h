@@ -49,9 +49,9 @@ typedef struct heed_hypothesis {
 
 typedef struct heed_found heed_found;
 
-/* A sentence's search ends when `beam` hypotheses have ended, or at its limit; then it leaves the batch. Equal scores: the
- * smaller id, the better beam. The result does not depend on the number of threads, and on the other sentences of the batch only
- * by rounding. NULL: failed. */
+/* A sentence's search ends when `beam` hypotheses have ended and none that goes on can become better than the best of them, or at its
+ * limit; then it leaves the batch. Equal scores: the smaller id, the better beam. The result does not depend on the number of
+ * threads, and on the other sentences of the batch only by rounding. NULL: failed. */
 heed_found *heed_search_run(heed_decoder *d, const heed_search *how, const heed_prompts *p, heed_error *e);
 void heed_found_free(heed_found *f);
 

@@ -258,6 +258,64 @@ static void scores_are_log_probabilities_over_the_length_term(void)
     world_free(&w);
 }
 
+/* A model of its own: at each of the first six positions symbol 5 has probability 0.97 and the end 0.02, then the end has 0.97. */
+enum { TOY_SYMBOLS = 8, TOY_LENGTH = 6 };
+static float toy_logits[4 * TOY_SYMBOLS];
+
+static int64_t toy_symbols(const void *m) { return m ? TOY_SYMBOLS : 0; }
+static bool toy_reads(const void *m) { return !m; }
+static void *toy_writer(const void *m) { return (void *)(uintptr_t)m; }
+static void toy_free(void *writer) { (void)writer; }
+
+static heed_code toy_begin(void *writer, const heed_rows *r, const int32_t *src, heed_error *e)
+{
+    (void)writer, (void)r, (void)src, (void)e;
+    return HEED_OK;
+}
+
+static heed_code toy_select(void *writer, const heed_rows *r, int64_t sentences, const int32_t *from, heed_error *e)
+{
+    (void)writer, (void)r, (void)sentences, (void)from, (void)e;
+    return HEED_OK;
+}
+
+static heed_tensor *toy_step(void *writer, const heed_rows *r, const int32_t *ids)
+{
+    (void)writer, (void)ids;
+    int64_t rows = r->sentences * r->width;
+    bool last = r->position >= TOY_LENGTH;
+    for (int64_t i = 0; i < rows * TOY_SYMBOLS; i++) {
+        int64_t id = i % TOY_SYMBOLS;
+        toy_logits[i] = logf(id == (last ? END : 5) ? 0.97f : id == (last ? 5 : END) ? 0.02f : 0.01f / (TOY_SYMBOLS - 2));
+    }
+    return heed_input(r->g, HEED_F32, 2, (int64_t[]){rows, TOY_SYMBOLS}, toy_logits);
+}
+
+/* Unlikely outputs that end early do not end the search before the likely one has ended. */
+static void early_ends_do_not_end_the_search(void)
+{
+    static const heed_model_kind kind = {.name = "toy", .symbols = toy_symbols, .reads = toy_reads, .writer = toy_writer, .free = toy_free,
+                                         .begin = toy_begin, .step = toy_step, .select = toy_select};
+    static const int model = 1;
+    heed_error e = {0};
+    heed_graph *g = heed_graph_new();
+    heed_decoder *d = heed_decoder_new(g, (heed_model){&kind, &model});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    for (int beam = 1; beam <= 4; beam++) {
+        heed_search how = heed_search_greedy(PAD, BEGIN, END);
+        how.beam = beam;
+        how.alpha = beam % 2 ? 0.6 : 0;
+        heed_found *f = heed_search_run(d, &how, &(heed_prompts){.sentences = 1}, &e);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        heed_hypothesis h = heed_found_at(f, 0, 0);
+        CU_ASSERT(h.ended && h.length == TOY_LENGTH);
+        CU_ASSERT_DOUBLE_EQUAL(h.log_probability, 7 * log(0.97), 1e-5);
+        heed_found_free(f);
+    }
+    heed_decoder_free(d);
+    heed_graph_free(g);
+}
+
 /* The best of all outputs of up to three of the symbols from UNK on, by trying them all. */
 static double best_by_hand(world *w, int sentence, int32_t *ids, int64_t length)
 {
@@ -572,6 +630,7 @@ static void what_cannot_be_is_refused(void)
 CHECK_MAIN("decoding", {"cached logits are plain logits", cached_logits_are_plain_logits},
            {"rows change places and leave", rows_change_places_and_leave}, {"beam one is greedy", beam_one_is_greedy},
            {"scores are log-probabilities over the length term", scores_are_log_probabilities_over_the_length_term},
+           {"early ends do not end the search", early_ends_do_not_end_the_search},
            {"a beam as wide as all outputs finds the best", a_beam_as_wide_as_all_outputs_finds_the_best},
            {"a batch is its sentences", a_batch_is_its_sentences}, {"prompts are continued", prompts_are_continued},
            {"learned positions are a limit", learned_positions_are_a_limit},
