@@ -185,8 +185,8 @@ static void what_they_say(void)
     CU_ASSERT_EQUAL(command("train lines --src src.txt --labels labels.txt --config tiny.conf --set pooling=first --set lr=0.01 --set hold_out=0 "
                             "--set dropout=0 --set batch_tokens=512 --steps 150"), 0);
     CU_ASSERT_EQUAL(command("train tokens --src src.txt --tags tags.txt " LSTM "--set lr=0.02 --set batch_tokens=512 --steps 120"), 0);
-    CU_ASSERT(shell("$H decode lines/last.h5 < src.txt > said.txt && cmp said.txt labels.txt"));
-    CU_ASSERT(shell("$H decode tokens/last.h5 --batch 7 < src.txt > said.txt && cmp said.txt tags.txt"));
+    CU_ASSERT(shell("\"$H\" decode lines/last.h5 < src.txt > said.txt && cmp said.txt labels.txt"));
+    CU_ASSERT(shell("\"$H\" decode tokens/last.h5 --batch 7 < src.txt > said.txt && cmp said.txt tags.txt"));
     CU_ASSERT_EQUAL(command("eval lines/last.h5 --src src.txt --labels labels.txt --json --confusion c.svg"), 0);
     CU_ASSERT(says("out.txt", "\"accuracy\": 1}") && says("c.svg", "animal t"));
     CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src src.txt --tags tags.txt --json"), 0);
@@ -200,11 +200,11 @@ static void what_they_say(void)
     CU_ASSERT_EQUAL(command("eval tokens/last.h5 --src src.txt --tags tags.txt --held-out"), 0);
     CU_ASSERT(says("out.txt", "of tags") && !shell("grep -q 'tags  *1650' out.txt")); /* there are 300 (3 + ... + 8) / 6 in all */
     /* empty lines stay; an unknown word is told of */
-    CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | $H decode lines/last.h5 > out.txt; printf 'animal a\\n\\nanimal b\\n' | cmp - out.txt"));
-    CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | $H decode tokens/last.h5 > out.txt; printf 'O O\\n\\nO\\n' | cmp - out.txt"));
-    CU_ASSERT(shell("printf '\\nelk ape\\n' | $H decode lines/last.h5 --nbest 9 > out.txt; test $(wc -l < out.txt) = 6"));
+    CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | \"$H\" decode lines/last.h5 > out.txt; printf 'animal a\\n\\nanimal b\\n' | cmp - out.txt"));
+    CU_ASSERT(shell("printf 'ape cat\\n\\nbee\\n' | \"$H\" decode tokens/last.h5 > out.txt; printf 'O O\\n\\nO\\n' | cmp - out.txt"));
+    CU_ASSERT(shell("printf '\\nelk ape\\n' | \"$H\" decode lines/last.h5 --nbest 9 > out.txt; test $(wc -l < out.txt) = 6"));
     CU_ASSERT(says("out.txt", "2\t0.9") && says("out.txt", "\tanimal e\n2\t0.0"));
-    CU_ASSERT(shell("printf 'zebra\\n' | $H decode tokens/last.h5 2>&1 >out.txt | grep -q 'line 1 has symbols that the vocabulary lacks'"));
+    CU_ASSERT(shell("printf 'zebra\\n' | \"$H\" decode tokens/last.h5 2>&1 >out.txt | grep -q 'line 1 has symbols that the vocabulary lacks'"));
     CU_ASSERT_EQUAL(command("attend lines/last.h5 'elk two ape' -o a.svg"), 0);
     CU_ASSERT(says("out.txt", "animal e\na.svg") && says("a-enc.0.self.svg", "elk"));
     CU_ASSERT(command_ends(command("attend tokens/last.h5 'elk two' -o a.svg"), 1, "tokens/last.h5: this model has no attention"));
@@ -225,13 +225,13 @@ static void masks_are_filled(void)
                             "--set norm=pre --set hold_out=0 --set enc_layers=2 "
                             "--set dropout=0 --set batch_tokens=512 --steps 300"), 0);
     CU_ASSERT(shell("printf 'bee3 and <mask> or bee3\\n\\ncat7 <mask> cat7 or <mask>\\nape1 or\\n' > in.txt; "
-                    "$H decode same/last.h5 < in.txt > out.txt"));
+                    "\"$H\" decode same/last.h5 < in.txt > out.txt"));
     CU_ASSERT(says("out.txt", "bee3 and bee3 or bee3\n\ncat7 and cat7 or cat7\nape1 or\n"));
-    CU_ASSERT(shell("$H decode same/last.h5 --nbest 2 < in.txt > out.txt; test $(wc -l < out.txt) = 6"));
+    CU_ASSERT(shell("\"$H\" decode same/last.h5 --nbest 2 < in.txt > out.txt; test $(wc -l < out.txt) = 6"));
     CU_ASSERT(says("out.txt", "\tbee3\n1\t0.") && says("out.txt", "\tcat7\n3\t0."));
     CU_ASSERT_EQUAL(command("eval same/last.h5 --text same.txt --json"), 0);
     CU_ASSERT(says("out.txt", "\"accuracy\": 0.9") || says("out.txt", "\"accuracy\": 1"));
-    CU_ASSERT(shell("cp out.txt first.txt; $H eval same/last.h5 --text same.txt --json --threads 2 | cmp - first.txt"));
+    CU_ASSERT(shell("cp out.txt first.txt; \"$H\" eval same/last.h5 --text same.txt --json --threads 2 | cmp - first.txt"));
     CU_ASSERT_EQUAL(command("attend same/last.h5 'bee3 and <mask> or bee3' -o m.html"), 0);
     CU_ASSERT(says("out.txt", "bee3 and bee3 or bee3\nm.html") && says("m.html", "&lt;mask&gt;"));
 }
@@ -258,7 +258,7 @@ static void wrong_use(void)
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         CU_ASSERT(command_ends(command("%s", list[i].words), list[i].status, list[i].says));
-    CU_ASSERT(shell("printf 'plain\\n' > bad.h5; ! $H decode bad.h5 < src.txt 2> err.txt") && says("err.txt", "bad.h5"));
+    CU_ASSERT(shell("printf 'plain\\n' > bad.h5; ! \"$H\" decode bad.h5 < src.txt 2> err.txt") && says("err.txt", "bad.h5"));
 }
 
 CHECK_MAIN("heed train: encoders", {"a folder with data", begin}, {"a run that was stopped ends as one that was not", stop_and_go_on},
