@@ -1,0 +1,123 @@
+/* A decoder steps with kept keys and values to the logits of the plain model. */
+#include "decoding_world.h"
+
+/* --- the cache -------------------------------------------------------------------------------------------------------------- */
+
+/* The largest difference of cached and plain logits over `steps` positions. */
+static double cached_difference(const heed_transformer_config *c, heed_dtype dtype, int64_t steps)
+{
+    world w;
+    heed_error e = {0};
+    bool has_source = c->enc_layers > 0;
+    CU_ASSERT_FATAL(world_new(&w, c, dtype));
+    int32_t ids[3 * MOST], column[3];
+    double *cached = calloc((size_t)(3 * steps * V), sizeof *cached), worst = 0;
+    for (int64_t i = 0; i < 3 * steps; i++) ids[i] = (int32_t)(3 + (i * 7 + i / 5) % 8);
+    heed_decoder_start(w.d, 3, 1, has_source ? 5 : 0, has_source ? source : NULL, has_source ? lengths : NULL, &e);
+    for (int64_t t = 0; t < steps; t++) {
+        for (int r = 0; r < 3; r++) column[r] = ids[r * steps + t];
+        const void *logits = heed_data(w.g, heed_decoder_step(w.d, column));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(logits);
+        for (int64_t i = 0; i < 3 * V; i++) cached[(i / V * steps + t) * V + i % V] = at(dtype, logits, i);
+    }
+    CU_ASSERT_EQUAL(heed_decoder_position(w.d), steps);
+    const void *all = plain(&w, 3, steps, ids, has_source ? source : NULL, lengths, 5);
+    for (int64_t i = 0; i < 3 * steps * V; i++) worst = fmax(worst, fabs(cached[i] - at(dtype, all, i)));
+    CU_ASSERT_EQUAL(e.code, HEED_OK);
+    free(cached);
+    world_free(&w);
+    return worst;
+}
+
+static void cached_logits_are_plain_logits(void)
+{
+    for (int i = 0; i < 12; i++) {
+        heed_transformer_config c = small(i % 2);
+        c.layer.pre_norm = i / 2 % 2;
+        c.positions = (heed_position_kind)(i / 4);
+        c.tie = (heed_tie)(i % 3);
+        CU_ASSERT(cached_difference(&c, HEED_F64, 5) < 1e-12);
+        CU_ASSERT(cached_difference(&c, HEED_F32, 5) < 1e-4);
+    }
+    heed_transformer_config c = small(true);
+    CU_ASSERT(cached_difference(&c, HEED_F64, 40) < 1e-12); /* the store has grown */
+    c = small(false);
+    CU_ASSERT(cached_difference(&c, HEED_F32, 40) < 1e-4);
+}
+
+static void rows_change_places_and_leave(void)
+{
+    world w;
+    heed_error e = {0};
+    heed_transformer_config c = small(true);
+    CU_ASSERT_FATAL(world_new(&w, &c, HEED_F64));
+    int32_t history[6][8] = {{0}}, next[6][8], ids[6], src[6 * 5], src_lengths[6];
+    const int32_t first[] = {1, 0, 2, 2, 5, 4}, second[] = {3, 2, 4, 4}; /* sentence 0 leaves then */
+    int64_t rows = 6;
+    heed_decoder_start(w.d, 3, 2, 5, source, lengths, &e);
+    int sentence[] = {0, 0, 1, 1, 2, 2};
+    for (int t = 0; t < 6; t++) {
+        for (int r = 0; r < rows; r++) history[r][t] = ids[r] = (int32_t)(4 + (r * 3 + t) % 7);
+        const double *logits = heed_data(w.g, heed_decoder_step(w.d, ids));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(logits);
+        double cached[6 * V];
+        memcpy(cached, logits, (size_t)(rows * V) * sizeof *cached);
+        int32_t flat[6 * 8];
+        for (int r = 0; r < rows; r++) {
+            memcpy(flat + r * (t + 1), history[r], (size_t)(t + 1) * sizeof *flat);
+            memcpy(src + r * 5, source + sentence[r] * 5, 5 * sizeof *src);
+            src_lengths[r] = lengths[sentence[r]];
+        }
+        const double *all = plain(&w, rows, t + 1, flat, src, src_lengths, 5);
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < V; v++) CU_ASSERT_DOUBLE_EQUAL(cached[r * V + v], all[(r * (t + 1) + t) * V + v], 1e-12);
+        if (t == 1 || t == 3) {
+            const int32_t *from = t == 1 ? first : second;
+            int kept[6];
+            rows = t == 1 ? 6 : 4;
+            CU_ASSERT_EQUAL(heed_decoder_select(w.d, rows / 2, from, &e), HEED_OK);
+            for (int r = 0; r < rows; r++) {
+                memcpy(next[r], history[from[r]], sizeof *next);
+                kept[r] = sentence[from[r]];
+            }
+            memcpy(history, next, sizeof history);
+            memcpy(sentence, kept, sizeof kept);
+            CU_ASSERT_EQUAL(heed_decoder_rows(w.d), rows);
+        }
+    }
+    CU_ASSERT_EQUAL(heed_decoder_select(w.d, 1, (const int32_t[]){0, 2}, &e), HEED_INVALID); /* two sentences into one */
+    CU_ASSERT(check_says(e.message, "row 1 cannot go on from row 2"));
+    world_free(&w);
+}
+
+static void *counting(void *context, void *p, size_t old, size_t size)
+{
+    (void)old;
+    if (!size) {
+        free(p);
+        return NULL;
+    }
+    ++*(long *)context;
+    return malloc(size);
+}
+
+static void steps_allocate_nothing(void)
+{
+    world w;
+    heed_error e = {0};
+    long count = 0, before = 0;
+    heed_transformer_config c = small(true);
+    heed_set_allocator(counting, &count);
+    CU_ASSERT_FATAL(world_new(&w, &c, HEED_F32));
+    heed_decoder_start(w.d, 3, 1, 5, source, lengths, &e);
+    for (int t = 0; t < 30; t++) {
+        if (t == 2) before = count;
+        CU_ASSERT_PTR_NOT_NULL(heed_data(w.g, heed_decoder_step(w.d, (const int32_t[]){4, 5, 6})));
+    }
+    CU_ASSERT_EQUAL(count, before);
+    world_free(&w);
+    heed_set_allocator(NULL, NULL);
+}
+
+CHECK_MAIN("decoder", {"cached logits are plain logits", cached_logits_are_plain_logits},
+           {"rows change places and leave", rows_change_places_and_leave}, {"steps allocate nothing", steps_allocate_nothing})
