@@ -8,19 +8,14 @@
 static const char about[] =
     "usage: heed decode CHECKPOINT [option ...] < lines > outputs\n\n"
     "Writes a line for every line of standard input, in order: what an encoder-decoder makes of it, or a language model's\n"
-    "prompt with its continuation up to the end of the line. An empty line gives an empty line (of a language model: any line).\n"
-    "With --nbest, lines of\n"
+    "prompt with its continuation up to the end of the line (with --symbols N through line ends, N symbols long). An empty line\n"
+    "gives an empty line (of a language model: any line). With --nbest, lines of\n"
     "    number of the input line TAB score TAB output                 (score: log-probability after the length penalty)\n"
     "best first. With --sample, outputs are drawn, N of them with --nbest; the score is the log-probability.\n"
     "A classifier writes labels, a tagger a tag for every token, a masked language model the line with each <mask> filled in;\n"
     "with --nbest, lines of number TAB probability TAB label (or unit, for each mask).\n\n";
 
-typedef struct output { bool many, raw; int64_t nbest, written; } output;
-
-static void put_units(const writer *w, heed_hypothesis h)
-{
-    for (int64_t k = 0; k < h.length; k++) printf("%s%s", k ? " " : "", heed_vocab_unit(w->j.tgt_vocab, h.ids[k]).bytes);
-}
+typedef struct output { bool many, raw; int64_t nbest, written, symbols; } output;
 
 static heed_code put_labels(writer *w, output *o, heed_error *e)
 {
@@ -38,16 +33,26 @@ static heed_code put_batch(writer *w, output *o, heed_error *e)
         for (int64_t k = 0; k < count && k < o->nbest && !e->code; k++) {
             heed_hypothesis h = writer_at(w, r, k);
             if (o->many) printf("%lld\t%.4f\t", (long long)o->written, h.score);
-            if (o->raw) put_units(w, h);
-            else {
-                heed_line line = writer_text(w, h, e);
-                if (line.bytes) fwrite(line.bytes, 1, line.length, stdout);
-            }
+            writer_print(w, h, o->raw, stdout, e);
             putchar('\n');
         }
     }
     if (!e->code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(e, "standard output");
     return e->code;
+}
+
+static heed_code put_texts(writer *w, output *o, heed_error *e)
+{
+    for (int64_t r = 0; r < w->rows && !e->code; r++) writer_go_on(w, r, o->symbols, o->raw, stdout, e);
+    if (!e->code && (fflush(stdout) || ferror(stdout))) heed_fail_errno(e, "standard output");
+    return e->code;
+}
+
+static heed_code answer(writer *w, output *o, heed_error *e)
+{
+    if (o->symbols) return put_texts(w, o, e);
+    if (job_traits_of(&w->j)->encoder) return labels_run(w, e) ? e->code : put_labels(w, o, e);
+    return writer_run(w, e) ? e->code : put_batch(w, o, e);
 }
 
 /* Up to `rows` lines into the batch; false when there are no more, or when one cannot be read. */
@@ -74,8 +79,7 @@ static int decode(writer *w, output *o, int64_t rows, heed_error *e)
     while ((more || w->pending) && !e->code) {
         writer_begin(w);
         if (more) more = read_batch(w, in, rows, &number, &told, &unread);
-        bool encoder = job_traits_of(&w->j)->encoder;
-        if (!(encoder ? labels_run : writer_run)(w, e)) (encoder ? put_labels : put_batch)(w, o, e);
+        answer(w, o, e);
     }
     if (unread.code) heed_fail(e, unread.code, "%s", unread.message);
     heed_lines_free(in);
@@ -85,7 +89,8 @@ static int decode(writer *w, output *o, int64_t rows, heed_error *e)
 int verb_decode(int argc, char **argv)
 {
     search_flags search = {0};
-    const char *nbest = NULL, *temperature = NULL, *top_k = NULL, *top_p = NULL, *seed = NULL, *batch = NULL, *file;
+    const char *nbest = NULL, *temperature = NULL, *top_k = NULL, *top_p = NULL, *seed = NULL, *symbols = NULL, *batch = NULL,
+               *file;
     output o = {.nbest = 1};
     bool sample = false;
     const flag flags[] = {
@@ -96,6 +101,7 @@ int verb_decode(int argc, char **argv)
         {"top-k", "K", &top_k, NULL, NULL, "draw among the K likeliest symbols only (0: all)"},
         {"top-p", "P", &top_p, NULL, NULL, "draw among the fewest symbols that have P of the probability (1)"},
         {"seed", "N", &seed, NULL, NULL, "of the draws; line i's do not depend on the other lines (1)"},
+        {"symbols", "N", &symbols, NULL, NULL, "a language model: goes on for N symbols, through the ends of lines"},
         {"raw", NULL, NULL, NULL, &o.raw, "the vocabulary's units with blanks between them, not joined to text"},
         {"batch", "N", &batch, NULL, NULL, "lines read before the first is answered (32; 1 on a terminal)"},
         {0},
@@ -106,6 +112,7 @@ int verb_decode(int argc, char **argv)
     if (!sample && (temperature || top_k || top_p || seed))
         return usage_error("decode", "--temperature, --top-k, --top-p and --seed go with --sample");
     if (sample && search.beam) return usage_error("decode", "--sample and --beam exclude each other");
+    if (symbols && (nbest || search.max_len)) return usage_error("decode", "--symbols excludes --nbest and --max-len");
     int64_t rows = isatty(STDIN_FILENO) ? 1 : 32, number = 1;
     double t = 1, p = 1;
     int64_t k = 0;
@@ -114,6 +121,7 @@ int verb_decode(int argc, char **argv)
         (temperature && !flag_real("decode", "temperature", temperature, 1e-3, 1e3, &t)) ||
         (top_k && !flag_int("decode", "top-k", top_k, 0, INT32_MAX, &k)) ||
         (top_p && !flag_real("decode", "top-p", top_p, 1e-6, 1, &p)) ||
+        (symbols && !flag_int("decode", "symbols", symbols, 1, 100000000, &o.symbols)) ||
         (seed && !flag_int("decode", "seed", seed, 0, INT64_MAX, &number)))
         return STATUS_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error like any other */
@@ -122,6 +130,8 @@ int verb_decode(int argc, char **argv)
     status = writer_open(&w, "decode", file, &search, &e);
     if (status < 0 && sample && job_traits_of(&w.j)->encoder)
         status = usage_error("decode", "this is a %s: it does not draw, so --sample is not for it", job_traits_of(&w.j)->name);
+    if (status < 0 && symbols && w.j.kind != JOB_TEXT)
+        status = usage_error("decode", "this is a %s: --symbols is for language models", job_traits_of(&w.j)->name);
     if (status < 0 && nbest && w.j.kind == JOB_TAGS) status = usage_error("decode", "--nbest: a tagger gives every token its likeliest tag");
     if (status < 0) {
         o.many = nbest != NULL;

@@ -236,3 +236,13 @@ heed_line writer_text(writer *w, heed_hypothesis h, heed_error *e)
     heed_line line = heed_vocab_decode(w->j.tgt_vocab, w->j.tgt_units, h.ids, (size_t)h.length, e);
     return w->remove_bpe && line.bytes ? whole(w, line, e) : line;
 }
+
+void writer_print(writer *w, heed_hypothesis h, bool raw, FILE *out, heed_error *e)
+{
+    if (raw) {
+        for (int64_t k = 0; k < h.length; k++) fprintf(out, "%s%s", k ? " " : "", heed_vocab_unit(w->j.tgt_vocab, h.ids[k]).bytes);
+        return;
+    }
+    heed_line line = writer_text(w, h, e);
+    if (line.bytes) fwrite(line.bytes, 1, line.length, out);
+}

@@ -54,5 +54,9 @@ heed_code writer_run(writer *w, heed_error *e);
 int64_t writer_count(const writer *w, int64_t row);                    /* hypotheses of a line: 0 when it was empty */
 heed_hypothesis writer_at(const writer *w, int64_t row, int64_t rank);
 heed_line writer_text(writer *w, heed_hypothesis h, heed_error *e);    /* valid until the next call */
+void writer_print(writer *w, heed_hypothesis h, bool raw, FILE *out, heed_error *e); /* that, or with `raw` its units with blanks between */
+
+/* Prints a row's prompt and what a language model adds to it, `symbols` of them, line ends among them (write_on.c). */
+heed_code writer_go_on(writer *w, int64_t row, int64_t symbols, bool raw, FILE *out, heed_error *e);
 
 #endif

@@ -145,12 +145,15 @@ static int64_t best_candidates(search *s, int64_t first, const float *log_p)
     return n;
 }
 
-/* What follows row r is known, or nothing lives there: the row goes on as it is. */
+/* What follows row r is known: the row goes on as it is. */
 static void go_on(search *s, int64_t r, int32_t id)
 {
     s->from[r] = (int32_t)r;
     s->ids[r] = id;
 }
+
+/* Nothing lives in row r: it says anything. */
+static void idle(search *s, int64_t r) { go_on(s, r, s->how->begin); }
 
 /* Whether some row could still become better than the best hypothesis that has ended: log-probabilities only fall, so none gets beyond
  * what it has now divided by the term of the longest output. */
@@ -182,7 +185,7 @@ static void advance_beam(search *s, int64_t b, int64_t said, const float *log_p)
     for (int64_t k = 0; k < s->found->count[sentence]; k++) ended += heed_found_at(s->found, sentence, k).ended;
     for (int64_t r = 0; r < how->beam; r++) {
         s->score[first + r] = r < rows ? s->best[r].score : -INFINITY;
-        if (r >= rows) go_on(s, first + r, how->end);
+        if (r >= rows) idle(s, first + r);
     }
     s->over[b] = rows == 0 || (ended >= how->beam && !may_improve(s, b, said));
     s->lost = s->lost || !n;
@@ -228,7 +231,7 @@ static void advance_draws(search *s, int64_t b, int64_t said, const float *log_p
 {
     bool any = false;
     for (int64_t r = b * s->how->beam; r < (b + 1) * s->how->beam; r++) {
-        go_on(s, r, s->how->end);
+        idle(s, r);
         if (s->score[r] == -INFINITY) continue;
         float p;
         int32_t id = draw(s, b, r, said, log_p + r * s->symbols, &p);
@@ -282,7 +285,7 @@ static void advance(search *s, int64_t b, int64_t said, const float *log_p)
 {
     int64_t sentence = s->sentence[b], first = b * s->how->beam, beam = s->how->beam;
     if (s->over[b]) {
-        for (int64_t r = first; r < first + beam; r++) go_on(s, r, s->how->end);
+        for (int64_t r = first; r < first + beam; r++) idle(s, r);
         return;
     }
     if (said < prefix_length(s, sentence))
@@ -329,7 +332,7 @@ static heed_code check(const heed_decoder *d, const heed_search *how, const heed
     int64_t symbols = heed_decoder_symbols(d);
     if (how->beam < 1 || how->beam > 4096)
         return heed_fail(e, HEED_INVALID, "search: a beam of %lld; 1 to 4096 can be", (long long)how->beam);
-    if (how->begin < 0 || how->begin >= symbols || how->end < 0 || how->end >= symbols)
+    if (how->begin < 0 || how->begin >= symbols || how->end < -1 || how->end >= symbols)
         return heed_fail(e, HEED_INVALID, "search: begin %d and end %d are not both below %lld symbols", how->begin, how->end,
                          (long long)symbols);
     if (how->factor < 0 || how->extra < 0 || !(how->factor * (double)p->steps + (double)how->extra < 1e9))

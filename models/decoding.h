@@ -16,7 +16,8 @@ typedef struct heed_search {
     double alpha;      /* 0: the log-probability itself */
     double factor;     /* at most factor * source length + extra symbols are said, the end included, */
     int64_t extra;     /* and never more than the model has positions for */
-    int32_t begin, end;
+    int32_t begin;     /* said before the first symbol, unseen */
+    int32_t end;       /* ends an output; -1: nothing does but its limit */
     int32_t banned[2]; /* never said, such as pad and begin; -1: none */
     /* sampling: `beam` independent draws a sentence instead of a search */
     bool sample;

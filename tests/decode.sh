@@ -51,6 +51,18 @@ printf 'one\n\n' | "$heed" decode t/last.h5 --sample --nbest 4 --seed 3 --top-k 
 cmp -s out other || fail "draws differ"
 same "$(wc -l <out)" 8 "draws"
 
+# --symbols: so many of them behind the prompt, line ends included; windows (here of 16) follow each other
+"$heed" train r --text tgt --model gru --tgt-units words --set emb=8 --set hidden=8 --set rows=4 --set window=16 --steps 5 >log 2>&1 || fail "$(cat log)"
+for model in t r; do
+    printf 'one hundred\n' | "$heed" decode $model/last.h5 --symbols 100 --sample --temperature 2 --seed 5 >out
+    sed -n '1{/^one hundred/!q1}' out || fail "--symbols: the prompt is not continued: $(cat out)"
+    awk '{ n += NF + 1 } END { exit n - 1 != 102 }' out || fail "--symbols: not 102 words and line ends: $(cat out)"
+    [ "$(wc -l <out)" -gt 1 ] || fail "--symbols: one line: $(cat out)"
+    printf 'one hundred\n' | "$heed" decode $model/last.h5 --symbols 100 --sample --temperature 2 --seed 5 --threads 1 | cmp -s - out || fail "--symbols: draws differ"
+done
+says 2 "--symbols is for language models" "$heed" decode d/last.h5 --symbols 10 </dev/null
+says 2 "--symbols excludes" "$heed" decode t/last.h5 --symbols 10 --max-len 3 </dev/null
+
 # eval
 "$heed" eval d/last.h5 --dict dict --json >out
 same "$(wc -l <out)" 1 "lines of --json"

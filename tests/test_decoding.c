@@ -260,6 +260,34 @@ static void prompts_are_continued(void)
     world_free(&w);
 }
 
+/* Without an end symbol every output goes to its limit, and that symbol is one like others; also when it is the likeliest. */
+static void nothing_ends_without_an_end(void)
+{
+    world w;
+    heed_error e = {0};
+    heed_transformer_config c = small(false);
+    CU_ASSERT_FATAL(world_new(&w, &c, HEED_F64));
+    bool ends = false;
+    for (int32_t end = UNK + 1; end < V; end++) {
+        heed_search how = heed_search_greedy(PAD, UNK, end);
+        how.extra = 9;
+        heed_found *before = heed_search_run(w.d, &how, &prompts, &e);
+        how.end = -1;
+        heed_found *f = heed_search_run(w.d, &how, &prompts, &e);
+        CU_ASSERT_FATAL(before && f);
+        for (int s = 0; s < 3; s++) {
+            heed_hypothesis h = heed_found_at(f, s, 0), b = heed_found_at(before, s, 0);
+            CU_ASSERT(!h.ended && h.length == prompts.prefix_length[s] + 9);
+            CU_ASSERT(!memcmp(h.ids, b.ids, (size_t)b.length * sizeof *h.ids) && (!b.ended || h.ids[b.length] == end));
+            ends = ends || b.ended;
+        }
+        heed_found_free(before);
+        heed_found_free(f);
+    }
+    CU_ASSERT(ends);
+    world_free(&w);
+}
+
 static void learned_positions_are_a_limit(void)
 {
     world w;
@@ -367,6 +395,7 @@ CHECK_MAIN("decoding", {"beam one is greedy", beam_one_is_greedy},
            {"early ends do not end the search", early_ends_do_not_end_the_search},
            {"a beam as wide as all outputs finds the best", a_beam_as_wide_as_all_outputs_finds_the_best},
            {"a batch is its sentences", a_batch_is_its_sentences}, {"prompts are continued", prompts_are_continued},
+           {"nothing ends without an end", nothing_ends_without_an_end},
            {"learned positions are a limit", learned_positions_are_a_limit},
            {"every allocation may be refused", every_allocation_may_be_refused},
            {"scores that are no numbers are told", scores_that_are_no_numbers_are_told},
