@@ -98,7 +98,9 @@ static void bind(heed_graph *g, plan *p, char *base)
 {
     for (size_t i = 0; i < p->bound; i++) {
         const binding *b = &p->bindings[i];
-        char *at = b->kind == BIND_ATTR ? g->tape[b->node]->attr : b->kind == BIND_PLACE ? base + b->offset : node_memory(g, p, base, b->node);
+        const heed_tensor *t = g->tape[b->node];
+        char *at = b->kind == BIND_ATTR ? t->attr : b->at >= 0 ? base + b->at : t->root->data;
+        if (b->kind == BIND_DATA && at) at += t->offset * (int64_t)heed_dtype_size((heed_dtype)t->dtype);
         memcpy(b->where, &at, sizeof at);
     }
     for (size_t i = 0; i < p->count; i++) {

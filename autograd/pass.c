@@ -395,19 +395,19 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
     for (int i = 0; i < own && ok; i++) {
         slot_kind kind = p->slot[i].kind;
         if (kind == SLOT_MEMORY || kind == SLOT_RESULT || kind == SLOT_ROWS)
-            ok = heed_plan_bind(to, &p->slot[i].base, seen[i]->id, BIND_DATA, 0);
+            ok = heed_bind_value(w, &p->slot[i].base, seen[i]);
         if (kind == SLOT_MEMORY) st->bytes += (double)seen[i]->size * p->slot[i].size;
         if (kind == SLOT_RESULT || kind == SLOT_ROWS) st->bytes += (double)seen[i]->size * p->slot[i].size;
     }
     for (int i = 0; i < p->sinks && ok; i++) {
         const heed_tensor *t = seen[p->sink[i].slot];
         p->sink[i].param = w->into[t->id];
-        if (p->sink[i].param < 0) ok = heed_plan_bind(to, &p->sink[i].out, t->id, BIND_DATA, 0);
+        if (p->sink[i].param < 0) ok = heed_bind_value(w, &p->sink[i].out, t);
         st->bytes += (double)t->size * p->sink[i].size;
     }
     for (int i = 0; i < p->instructions && ok; i++) {
         const instruction *ins = &p->instruction[i];
-        if (ins->op && ins->op->attr_size) ok = heed_plan_bind(to, &p->instruction[i].attr, ins->node, BIND_ATTR, 0);
+        if (ins->op && ins->op->attr_size) ok = heed_bind_attr(w, &p->instruction[i].attr, ins->node);
         double space = 1;
         for (int k = 0; k < p->rank - ins->by_row; k++) space *= (double)p->dim[k];
         if (ins->op) st->flops += space;

@@ -14,11 +14,21 @@ void heed_plans_free(heed_graph *g)
     g->plans = NULL;
 }
 
-bool heed_plan_bind(plan *p, void *where, uint32_t node, bind_kind kind, int64_t offset)
+static bool add_binding(planning *w, binding b)
 {
+    plan *p = w->p;
     if (!arena_grow(&p->memory, (void **)&p->bindings, &p->bound_capacity, p->bound + 1, sizeof *p->bindings)) return false;
-    p->bindings[p->bound++] = (binding){where, node, kind, offset};
+    p->bindings[p->bound++] = b;
     return true;
+}
+
+bool heed_bind_attr(planning *w, void *where, uint32_t node) { return add_binding(w, (binding){where, node, BIND_ATTR, -1}); }
+
+bool heed_bind_value(planning *w, void *where, const heed_tensor *t)
+{
+    int32_t at = w->life_of[t->root->id];
+    if (at >= 0) w->lives[at].to = (int32_t)w->p->count - 1;
+    return add_binding(w, (binding){where, t->id, BIND_DATA, at});
 }
 
 /* --- what is needed ---------------------------------------------------------------------------------------------------------- */
@@ -55,7 +65,6 @@ static void use(planning *w, uint32_t r, int32_t here)
         return;
     }
     if (elsewhere) w->outside[r] = 1;
-    if (here > w->last_use[r]) w->last_use[r] = here;
 }
 
 /* Who reads what, and where: a value read by another group than its own has to be in memory. */
@@ -69,7 +78,6 @@ static void find_uses(planning *w)
         const group *q = &w->groups[here];
         bool hosted = q->finishes && q->count > 1 && t->dtype == g->tape[q->last]->dtype; /* see host_of */
         if ((w->needed[id] & 2) || (t->op->kind == HEED_KERNEL && !hosted)) w->outside[id] = 1;
-        if (here > w->last_use[id]) w->last_use[id] = here;
         for (int i = 0; i < t->count; i++) use(w, t->x[i]->root->id, here);
     }
 }
@@ -90,59 +98,49 @@ static void fold_accumulations(planning *w)
         for (int k = 0; k < w->groups[from].count; k++, id = w->next[id]) taken |= w->into[id] == t->param;
         if (taken) continue;
         w->into[r->id] = t->param;
-        w->last_use[r->id] = from;
         q->count = 0;
     }
 }
 
-/* --- memory: offsets within the run's room ---------------------------------------------------------------------------------------- */
-
-typedef struct hole { size_t at, size; } hole;
-typedef struct room { arena *work; hole *holes; size_t count, capacity, top; } room; /* holes sorted by place, none touching another */
-
-static size_t padded(size_t size) { return size ? (size + 63) & ~(size_t)63 : 64; }
-
-/* Best fit among the holes, else at the top; false where no memory is that large. */
-static bool room_take(room *m, size_t size, size_t *at)
-{
-    size_t best = m->count;
-    for (size_t i = 0; i < m->count; i++)
-        if (m->holes[i].size >= size && (best == m->count || m->holes[i].size < m->holes[best].size)) best = i;
-    if (best == m->count) {
-        *at = m->top;
-        return heed_size_add(m->top, size, &m->top) && m->top <= SIZE_MAX / 4;
-    }
-    *at = m->holes[best].at;
-    m->holes[best].at += size;
-    m->holes[best].size -= size;
-    if (!m->holes[best].size) memmove(m->holes + best, m->holes + best + 1, (--m->count - best) * sizeof *m->holes);
-    return true;
-}
-
-static bool room_give(room *m, size_t at, size_t size)
-{
-    size_t i = 0;
-    while (i < m->count && m->holes[i].at < at) i++;
-    bool before = i > 0 && m->holes[i - 1].at + m->holes[i - 1].size == at;
-    bool after = i < m->count && at + size == m->holes[i].at;
-    if (before && after) {
-        m->holes[i - 1].size += size + m->holes[i].size;
-        memmove(m->holes + i, m->holes + i + 1, (--m->count - i) * sizeof *m->holes);
-    } else if (before) m->holes[i - 1].size += size;
-    else if (after) {
-        m->holes[i].at = at;
-        m->holes[i].size += size;
-    } else {
-        if (!arena_grow(m->work, (void **)&m->holes, &m->capacity, m->count + 1, sizeof *m->holes)) return false;
-        memmove(m->holes + i + 1, m->holes + i, (m->count++ - i) * sizeof *m->holes);
-        m->holes[i] = (hole){at, size};
-    }
-    return true;
-}
+/* --- memory ------------------------------------------------------------------------------------------------------------------ */
 
 static bool bytes_of(const heed_tensor *t, size_t *size)
 {
     return heed_size_mul((size_t)t->size, heed_dtype_size((heed_dtype)t->dtype), size);
+}
+
+/* Something of `size` bytes begins to live in the step that is being built. */
+static life *new_life(planning *w, size_t size, uint32_t node)
+{
+    if (w->life_count >= INT32_MAX || !arena_grow(&w->g->work, (void **)&w->lives, &w->life_capacity, w->life_count + 1, sizeof *w->lives)) return NULL;
+    life *l = &w->lives[w->life_count++];
+    int32_t now = (int32_t)w->p->count - 1;
+    *l = (life){.node = node, .from = now, .to = now, .size = heed_padded(size)};
+    return l;
+}
+
+static bool new_value(planning *w, const heed_tensor *t)
+{
+    size_t size;
+    if (!bytes_of(t, &size) || !new_life(w, size, t->id)) return false;
+    w->life_of[t->id] = (int32_t)w->life_count - 1;
+    w->p->buffers++;
+    return true;
+}
+
+/* Places for all lives; the bindings come to know them. */
+static bool settle(planning *w)
+{
+    plan *p = w->p;
+    p->peak = p->stored_bytes;
+    if (!heed_lay_out(&w->g->work, w->lives + p->stored_count, w->life_count - p->stored_count, &p->peak)) return false;
+    for (size_t i = 0; i < p->bound; i++) {
+        binding *b = &p->bindings[i];
+        if (b->at >= 0) b->at = (int64_t)w->lives[b->at].at;
+    }
+    for (size_t id = 0; id < p->placed; id++)
+        if (w->life_of[id] >= 0) p->place[id] = (int64_t)w->lives[w->life_of[id]].at;
+    return true;
 }
 
 /* --- kernels ------------------------------------------------------------------------------------------------------------------------ */
@@ -161,10 +159,10 @@ static bool describe_array(planning *w, heed_array *a, const heed_tensor *t)
 
 /* Where a kernel's blocks go before what follows them is run. If only that needs them, it is the memory of the last result, whose elements
  * are written after all others have been read; it must have the same dtype. */
-static uint32_t host_of(planning *w, const group *q)
+static const heed_tensor *host_of(planning *w, const group *q)
 {
     const heed_tensor *first = w->g->tape[q->first], *last = w->g->tape[q->last];
-    return w->outside[first->id] || first->dtype != last->dtype ? first->id : last->id;
+    return w->outside[first->id] || first->dtype != last->dtype ? first : last;
 }
 
 static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
@@ -182,11 +180,11 @@ static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
     bool ok = describe_array(w, &k->call.y, t);
     if (t->op != &heed_op_accumulate) st->bytes = (double)t->size * (double)heed_dtype_size((heed_dtype)t->dtype);
     for (int i = 0; i < t->count && ok; i++) {
-        ok = describe_array(w, &x[i], t->x[i]) && heed_plan_bind(p, &x[i].p, t->x[i]->id, BIND_DATA, 0);
+        ok = describe_array(w, &x[i], t->x[i]) && heed_bind_value(w, &x[i].p, t->x[i]);
         st->bytes += (double)t->x[i]->size * (double)heed_dtype_size((heed_dtype)t->x[i]->dtype);
     }
-    if (ok && k->param < 0) ok = heed_plan_bind(p, &k->call.y.p, host_of(w, q), BIND_DATA, 0);
-    if (ok && t->op->attr_size) ok = heed_plan_bind(p, &k->call.attr, t->id, BIND_ATTR, 0);
+    if (ok && k->param < 0) ok = heed_bind_value(w, &k->call.y.p, host_of(w, q));
+    if (ok && t->op->attr_size) ok = heed_bind_attr(w, &k->call.attr, t->id);
     k->work = (heed_work){1, 0, 0};
     if (!ok) return NULL;
     if (t->op->work) t->op->work(&k->call, &k->work);
@@ -195,7 +193,7 @@ static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
     st->flops += t->op->flops ? t->op->flops(&k->call) : (double)t->size;
     if (ok && q->count > 1) {
         pass *following = heed_pass_build(w, number, st);
-        size_t own = padded(k->work.scratch), spans = following ? (size_t)following->slots * sizeof(heed_span) : 0;
+        size_t own = heed_padded(k->work.scratch), spans = following ? (size_t)following->slots * sizeof(heed_span) : 0;
         if (following && own + following->scratch + spans > p->scratch) p->scratch = own + following->scratch + spans;
         k->call.finish = heed_pass_block;
         k->call.following = following;
@@ -206,49 +204,26 @@ static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
 
 /* --- the whole ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool build_steps(planning *w, const int32_t *members_by_last_use, const int32_t *next_dead)
+/* A group's step: its results begin to live, what it reads lives on. */
+static bool build_step(planning *w, int32_t number)
 {
     plan *p = w->p;
-    heed_graph *g = w->g;
-    room m = {.work = &g->work, .top = p->stored_bytes};
-    for (size_t i = 0; i < w->group_count; i++) {
-        group *q = &w->groups[i];
-        if (!q->count) continue;
-        if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
-        plan_step *st = &p->steps[p->count++];
-        *st = (plan_step){.node = q->last, .nodes = q->count};
-        size_t size, shared = 0, shared_at = 0;
-        uint32_t id = q->first;
-        for (int k = 0; k < q->count; k++, id = w->next[id]) {
-            if (!w->outside[id] || (w->needed[id] & 2) || w->into[id] >= 0) continue;
-            size_t at;
-            if (!bytes_of(g->tape[id], &size) || !room_take(&m, padded(size), &at)) return false;
-            p->place[id] = (int64_t)at;
-            p->buffers++;
-        }
-        if (q->pass) {
-            st->pass = heed_pass_build(w, (int32_t)i, st);
-            if (!st->pass) return false;
-            shared = st->pass->shared;
-        } else {
-            st->kernel = build_kernel(w, (int32_t)i, st);
-            if (!st->kernel) return false;
-            shared = st->kernel->work.shared;
-        }
-        if (shared) {
-            shared = padded(shared);
-            if (!room_take(&m, shared, &shared_at)) return false;
-            void *where = q->pass ? (void *)&st->pass->shared_base : (void *)&st->kernel->call.shared;
-            if (!heed_plan_bind(p, where, 0, BIND_PLACE, (int64_t)shared_at) || !room_give(&m, shared_at, shared)) return false;
-        }
-        for (int32_t d = members_by_last_use[i]; d >= 0; d = next_dead[d]) { /* values that die with this group */
-            if (p->place[d] < 0 || (w->needed[d] & 2) || w->into[d] >= 0) continue;
-            bytes_of(g->tape[d], &size);
-            if (!room_give(&m, (size_t)p->place[d], padded(size))) return false;
-        }
-        p->work += st->flops + st->bytes / 4;
+    const group *q = &w->groups[number];
+    if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
+    plan_step *st = &p->steps[p->count++];
+    *st = (plan_step){.node = q->last, .nodes = q->count};
+    uint32_t id = q->first;
+    for (int k = 0; k < q->count; k++, id = w->next[id])
+        if (w->outside[id] && !(w->needed[id] & 2) && w->into[id] < 0 && !new_value(w, w->g->tape[id])) return false;
+    if (q->pass) st->pass = heed_pass_build(w, number, st);
+    else st->kernel = build_kernel(w, number, st);
+    if (!st->pass && !st->kernel) return false;
+    size_t shared = q->pass ? st->pass->shared : st->kernel->work.shared;
+    if (shared) {
+        void *where = q->pass ? (void *)&st->pass->shared_base : (void *)&st->kernel->call.shared;
+        if (!new_life(w, shared, UINT32_MAX) || !add_binding(w, (binding){where, 0, BIND_PLACE, (int64_t)w->life_count - 1})) return false;
     }
-    p->peak = m.top;
+    p->work += st->flops + st->bytes / 4;
     return true;
 }
 
@@ -280,12 +255,11 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     planning w = {.g = g, .p = p, .fuse = fuse};
     w.needed = arena_alloc(&g->work, 3 * n);
     w.group_of = arena_alloc(&g->work, 5 * n * sizeof *w.group_of);
-    int32_t *dead = arena_alloc(&g->work, n * sizeof *dead);
     p->place = arena_alloc(&p->memory, n * sizeof *p->place);
-    if (!w.needed || !w.group_of || !dead || !p->place) return false;
+    if (!w.needed || !w.group_of || !p->place) return false;
     w.outside = w.needed + n;
     w.again = w.needed + 2 * n;
-    w.last_use = w.group_of + n;
+    w.life_of = w.group_of + n;
     w.into = w.group_of + 2 * n;
     w.uses = w.group_of + 3 * n;
     w.next = (uint32_t *)w.group_of + 4 * n;
@@ -304,21 +278,15 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
         if (!(w.needed[id] & 2) || !is_computed(g->tape[id])) continue;
         if (!bytes_of(g->tape[id], &size) || !arena_grow(&p->memory, (void **)&p->stored, &p->stored_capacity, p->stored_count + 1, sizeof *p->stored))
             return false;
-        p->place[id] = (int64_t)p->stored_bytes;
-        p->stored_bytes += padded(size);
-        if (p->stored_bytes > SIZE_MAX / 4) return false;
         p->stored[p->stored_count++] = id;
-        p->buffers++;
+        if (!new_value(&w, g->tape[id])) return false;
+        w.lives[w.life_of[id]].at = p->stored_bytes;
+        p->stored_bytes += heed_padded(size);
+        if (p->stored_bytes > SIZE_MAX / 4) return false;
     }
-    int32_t *by_group = arena_alloc(&g->work, (w.group_count + 1) * sizeof *by_group);
-    if (!by_group) return false;
-    memset(by_group, -1, (w.group_count + 1) * sizeof *by_group);
-    for (uint32_t id = 0; id < n; id++)
-        if (w.group_of[id] != NO_GROUP) {
-            dead[id] = by_group[w.last_use[id]];
-            by_group[w.last_use[id]] = (int32_t)id;
-        }
-    if (!build_steps(&w, by_group, dead)) return false;
+    for (size_t i = 0; i < w.group_count; i++)
+        if (w.groups[i].count && !build_step(&w, (int32_t)i)) return false;
+    if (!settle(&w)) return false;
     p->depth = depth_of(&w);
     return p->depth >= 0;
 }

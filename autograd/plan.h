@@ -83,8 +83,10 @@ typedef struct plan_step {
     double flops, bytes;
 } plan_step;
 
+/* BIND_DATA: `at` is the place of the node's root, -1 where it was computed by an earlier run or is a leaf; BIND_PLACE: `at` itself. While the
+ * plan is made, `at` is a life's number. */
 typedef enum bind_kind { BIND_DATA, BIND_ATTR, BIND_PLACE } bind_kind;
-typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t offset; } binding; /* offset: of BIND_PLACE */
+typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t at; } binding;
 
 typedef struct plan {
     uint64_t key, age;
@@ -115,6 +117,9 @@ typedef struct group {
     int32_t count;
 } group;
 
+/* What lies in memory during steps from ... to: a value, or what the tasks of a step share. */
+typedef struct life { uint32_t node; int32_t from, to; size_t size, at; } life;
+
 typedef struct planning {      /* lives while a plan is made */
     heed_graph *g;
     plan *p;
@@ -122,13 +127,15 @@ typedef struct planning {      /* lives while a plan is made */
     uint8_t *needed;           /* by id: 1 value needed, 2 target or kept (stored) */
     int32_t *group_of;         /* by id: the group that computes it, or NO_GROUP */
     uint32_t *next;            /* by id: the next member of its group */
-    int32_t *last_use;         /* by root id: last group that reads it */
     int32_t *uses;             /* by root id: how many nodes read it */
     uint8_t *outside;          /* by root id: needed in memory, not only within its pass */
     uint8_t *again;            /* by root id: made anew in every pass that reads it */
     int32_t *into;             /* by root id: parameter whose gradient takes the value directly, or -1 */
     group *groups;
     size_t group_count, group_capacity;
+    life *lives;               /* stored values first */
+    size_t life_count, life_capacity;
+    int32_t *life_of;          /* by root id: the life that steps from here on read, or -1 */
 } planning;
 
 enum { MAX_PASS = 64, MAX_FINISH = 16 };
@@ -138,7 +145,11 @@ bool heed_find_again(planning *w);                          /* again.c: fills ag
 pass *heed_pass_build(planning *w, int32_t group, plan_step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
 /* The axes of the iteration space of a node (FOLD, COLUMNS: its operand's) without leading ones; rank at least 1. */
 int heed_space(const heed_tensor *t, int64_t shape[HEED_MAX_RANK]);
-bool heed_plan_bind(plan *p, void *where, uint32_t node, bind_kind kind, int64_t offset);
+bool heed_bind_attr(planning *w, void *where, uint32_t node);
+bool heed_bind_value(planning *w, void *where, const heed_tensor *t); /* the step that is being built reads or writes it: it lives as long */
+/* Gives every life its place from *top on, so that no two that overlap in time share a byte; *top becomes the end. False without memory. */
+bool heed_lay_out(arena *work, life *lives, size_t count, size_t *top);
+size_t heed_padded(size_t size); /* what a value of so many bytes takes */
 
 /* --- execution ---------------------------------------------------------------------------------------------------------------- */
 
