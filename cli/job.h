@@ -15,6 +15,7 @@ typedef struct job_traits {
     const char *wants;                 /* a sentence to who gives other files */
     const char *targets;               /* what its target vocabulary holds; of a masked language model, what its source's does */
     const char *src_units, *tgt_units; /* by default; NULL: it has no such side */
+    const char *without;               /* keys of settings that mean nothing to it, each between blanks */
     heed_encoder_task task_of_encoder; /* where it is one */
     bool encoder;                      /* an encoder-only model */
 } job_traits;

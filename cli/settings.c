@@ -94,19 +94,39 @@ static bool is_foreign(const heed_option *o, const settings *s)
     return of_one && !begins(o->help, s->model == MODEL_TRANSFORMER ? TRANSFORMER : RECURRENT);
 }
 
-heed_code settings_check(const settings *s, heed_error *e)
+/* The option's value where it is not the default, for heed_free; else NULL. */
+static char *changed(const heed_option *o, const settings *s, heed_error *e)
 {
     settings standard;
+    if (heed_options_defaults(settings_table, &standard, e)) return NULL;
+    char *is = heed_options_value(o, s, e), *by_default = heed_options_value(o, &standard, e);
+    bool same = !is || !by_default || !strcmp(is, by_default);
+    heed_free(by_default);
+    if (same) heed_free(is);
+    return same ? NULL : is;
+}
+
+heed_code settings_check(const settings *s, heed_error *e)
+{
     char model[32];
-    heed_options_defaults(settings_table, &standard, e);
     for (const heed_option *o = settings_table; o->key && !e->code; o++) {
-        if (!is_foreign(o, s)) continue;
-        char *is = heed_options_value(o, s, e), *by_default = heed_options_value(o, &standard, e);
-        if (is && by_default && strcmp(is, by_default))
+        char *is = is_foreign(o, s) ? changed(o, s, e) : NULL;
+        if (is)
             heed_fail(e, HEED_INVALID, "%s=%s does not concern model=%s: it is a setting of %s", o->key, is,
                       settings_choice("model", s->model, model), s->model == MODEL_TRANSFORMER ? "recurrent models" : "the transformer");
         heed_free(is);
-        heed_free(by_default);
+    }
+    return e->code;
+}
+
+heed_code settings_without(const settings *s, const char *keys, const char *name, heed_error *e)
+{
+    char key[64];
+    for (const heed_option *o = settings_table; o->key && !e->code; o++) {
+        snprintf(key, sizeof key, " %s ", o->key);
+        char *is = strstr(keys, key) ? changed(o, s, e) : NULL;
+        if (is) heed_fail(e, HEED_INVALID, "%s=%s does not concern the %s", o->key, is, name);
+        heed_free(is);
     }
     return e->code;
 }

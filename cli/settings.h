@@ -39,6 +39,8 @@ extern const heed_option settings_table[];
 
 /* Refuses what was set although the model has no use for it. */
 heed_code settings_check(const settings *s, heed_error *e);
+/* The same of what a job of this name is without: keys, each between blanks. */
+heed_code settings_without(const settings *s, const char *keys, const char *name, heed_error *e);
 /* All that the model has a use for, as lines of a configuration file. */
 void settings_print(const settings *s, heed_error *e);
 /* The name of a choice by its number. */

@@ -145,6 +145,7 @@ static void bad_input(void)
         {1, "--src src.txt --tags tags.txt --src-units chars", "tags.txt:1: 3 tags for 11 tokens of src.txt"},
         {1, "--src src.txt --labels labels.txt --model gru --set bidirectional=no --set pooling=first", "pooling=first needs bidirectional=yes"},
         {1, "--src src.txt --tags tags.txt --set objective=mlm", "objective=mlm goes with --text, not with --src and --tags"},
+        {1, "--src src.txt --tags tags.txt --set dec_layers=2", "dec_layers=2 does not concern the tagger"},
         {2, "--src src.txt --labels labels.txt --tags tags.txt", "give one of --tgt, --labels and --tags"},
         {2, "--labels labels.txt", "--src and --labels belong together"},
         {2, "--src src.txt --labels labels.txt --valid-src src.txt --valid-tags tags.txt", "of the same sort as the training files"},

@@ -156,6 +156,8 @@ static void refusals(void)
         CU_ASSERT(status == 1 || status == 2);
         CU_ASSERT(command_ends(status, status, list[i].says));
     }
+    CU_ASSERT(command_ends(command("train bad --text text.txt --model lstm --set attention=dot --steps 2"), 1,
+                           "attention=dot does not concern the language model"));
     CU_ASSERT(command_ends(command("train bad --text text.txt --model lstm --set rows=100000 --steps 2"), 1, "too short"));
     CU_ASSERT(command_ends(command("train gru-lm --text text.txt --model lstm --steps 20"), 1, "begun with model=gru, which cannot become lstm"));
     CU_ASSERT(access("bad/last.h5", F_OK) != 0);
