@@ -1,13 +1,9 @@
-/* The executor: binds a plan to this graph's memory, splits work among threads, and is the only place that opens a parallel region.
- *
- * Every thread goes through the same list of steps. The tasks of a phase are handed out one by one through a counter, so the split is one of
- * work, never of results: which thread runs a task changes no bit. The next phase begins when all tasks of this one are done.
- */
+/* The executor: binds a plan to this graph's memory, runs its steps, by several threads as flow.h says, and is the only place that opens a
+ * parallel region. */
+#include "autograd/flow.h"
 #include "autograd/parallel.h"
-#include "autograd/plan.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +57,7 @@ static void accumulate_task(const heed_call *c, int64_t task)
     }
 }
 
-static int64_t step_tasks(const plan_step *s, int phase)
+int64_t heed_step_tasks(const plan_step *s, int phase)
 {
     if (s->pass) return heed_pass_tasks(s->pass, phase);
     const kernel_step *k = s->kernel;
@@ -69,7 +65,7 @@ static int64_t step_tasks(const plan_step *s, int phase)
     return k->op->tasks ? k->op->tasks(&k->call, phase) : 1;
 }
 
-static void step_task(const plan_step *s, int phase, int64_t task, char *scratch)
+void heed_step_task(const plan_step *s, int phase, int64_t task, char *scratch)
 {
     if (s->pass) heed_pass_task(s->pass, phase, task, scratch);
     else if (s->kernel->op == &heed_op_accumulate) accumulate_task(&s->kernel->call, task);
@@ -119,44 +115,19 @@ static void run_serial(plan *p, char *scratch)
 {
     for (size_t i = 0; i < p->count; i++)
         for (int phase = 0; phase < p->steps[i].phases; phase++) {
-            int64_t tasks = step_tasks(&p->steps[i], phase);
-            for (int64_t t = 0; t < tasks; t++) step_task(&p->steps[i], phase, t, scratch);
+            int64_t tasks = heed_step_tasks(&p->steps[i], phase);
+            for (int64_t t = 0; t < tasks; t++) heed_step_task(&p->steps[i], phase, t, scratch);
         }
 }
 
 #ifdef _OPENMP
-/* A phase's next task and how many are done. */
-typedef struct hand_out { int64_t next, done; } hand_out;
-
-/* A phase is over when its tasks are done, not when all threads have come by: a thread that the system takes away holds up the others
- * only if it has a task in hand. */
-static void wait_for(const hand_out *h, int64_t tasks)
+static void run_parallel(const plan *p, char *scratch, size_t each, int threads, void *counters)
 {
-    for (int turns = 0; __atomic_load_n(&h->done, __ATOMIC_ACQUIRE) < tasks; turns++) {
-        if (turns < 2000) {
-#if defined(__x86_64__)
-            __builtin_ia32_pause();
-#endif
-        } else sched_yield();
-    }
-}
-
-static void run_parallel(plan *p, char *scratch, int threads, hand_out *phases)
-{
-    size_t each = (p->scratch + 4095) & ~(size_t)4095;
+    memset(counters, 0, heed_flow_bytes(p, threads));
 #pragma omp parallel num_threads(threads)
     {
-        char *mine = scratch + (size_t)omp_get_thread_num() * each;
-        hand_out *h = phases;
-        for (size_t i = 0; i < p->count; i++)
-            for (int phase = 0; phase < p->steps[i].phases; phase++, h++) {
-                int64_t tasks = step_tasks(&p->steps[i], phase), t;
-                while ((t = __atomic_fetch_add(&h->next, 1, __ATOMIC_RELAXED)) < tasks) {
-                    step_task(&p->steps[i], phase, t, mine);
-                    __atomic_fetch_add(&h->done, 1, __ATOMIC_RELEASE);
-                }
-                wait_for(h, tasks);
-            }
+        int thread = omp_get_thread_num();
+        heed_flow_thread(p, counters, threads, thread, scratch + (size_t)thread * each);
     }
 }
 #endif
@@ -202,9 +173,8 @@ heed_code heed_execute(heed_graph *g, plan *p)
 {
     if (!p->count) return HEED_OK;
     int threads = thread_count(g, p);
-    size_t each = (p->scratch + 4095) & ~(size_t)4095, phases = 0, need;
-    for (size_t i = 0; i < p->count; i++) phases += (size_t)p->steps[i].phases;
-    if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, phases * 2 * sizeof(int64_t) + 64, &need)) need = SIZE_MAX;
+    size_t each = (p->scratch + 4095) & ~(size_t)4095, need;
+    if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, heed_flow_bytes(p, threads), &need)) need = SIZE_MAX;
     if (need > g->scratch_size) {
         heed_free(g->scratch);
         g->scratch = need > SIZE_MAX / 2 ? NULL : heed_alloc(need + need / 4);
@@ -220,19 +190,15 @@ heed_code heed_execute(heed_graph *g, plan *p)
     if (g->anomaly) {
         for (size_t i = 0; i < p->count && !g->error.code; i++) {
             for (int phase = 0; phase < p->steps[i].phases; phase++) {
-                int64_t tasks = step_tasks(&p->steps[i], phase);
-                for (int64_t t = 0; t < tasks; t++) step_task(&p->steps[i], phase, t, scratch);
+                int64_t tasks = heed_step_tasks(&p->steps[i], phase);
+                for (int64_t t = 0; t < tasks; t++) heed_step_task(&p->steps[i], phase, t, scratch);
             }
             check_step(g, p, &p->steps[i], base);
         }
         if (g->error.code && g->params) heed_params_zero_grad(g->params); /* half a gradient must not be used */
     } else if (threads == 1) run_serial(p, scratch);
 #ifdef _OPENMP
-    else {
-        hand_out *counters = (hand_out *)(void *)(scratch + each * (size_t)threads);
-        memset(counters, 0, phases * sizeof *counters);
-        run_parallel(p, scratch, threads, counters);
-    }
+    else run_parallel(p, scratch, each, threads, scratch + each * (size_t)threads);
 #endif
     if (g->error.code) return g->error.code;
     for (size_t i = 0; i < p->stored_count; i++) {

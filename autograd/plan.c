@@ -1,5 +1,5 @@
 /* Planning: what the targets need, in which groups, in which memory; and the cache of plans. */
-#include "autograd/plan.h"
+#include "autograd/flow.h"
 
 #include <string.h>
 
@@ -128,12 +128,35 @@ static bool new_value(planning *w, const heed_tensor *t)
     return true;
 }
 
+/* Steps nearby need not wait for each other's memory if it is not taken again at once. So lives are drawn out where that costs little. */
+enum { LONGER = 8, MOST_DRAWN_OUT = 1024, DEARER = 8 };
+
+static bool draw_out(planning *w)
+{
+    plan *p = w->p;
+    size_t count = w->life_count - p->stored_count, top = p->stored_bytes;
+    if (!count || count > MOST_DRAWN_OUT) return true;
+    const life *now = w->lives + p->stored_count;
+    life *other = arena_alloc(&w->g->work, count * sizeof *other);
+    if (!other) return false;
+    for (size_t i = 0; i < count; i++) {
+        other[i] = now[i];
+        other[i].to += LONGER;
+    }
+    if (!heed_lay_out(&w->g->work, other, count, &top)) return false;
+    if (top > p->peak + p->peak / DEARER) return true;
+    for (size_t i = 0; i < count; i++) w->lives[p->stored_count + i].at = other[i].at;
+    p->peak = top;
+    return true;
+}
+
 /* Places for all lives; the bindings come to know them. */
 static bool settle(planning *w)
 {
     plan *p = w->p;
     p->peak = p->stored_bytes;
     if (!heed_lay_out(&w->g->work, w->lives + p->stored_count, w->life_count - p->stored_count, &p->peak)) return false;
+    if (!draw_out(w) || !heed_flow_order(w)) return false;
     for (size_t i = 0; i < p->bound; i++) {
         binding *b = &p->bindings[i];
         if (b->at >= 0) b->at = (int64_t)w->lives[b->at].at;
@@ -211,7 +234,7 @@ static bool build_step(planning *w, int32_t number)
     const group *q = &w->groups[number];
     if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
     plan_step *st = &p->steps[p->count++];
-    *st = (plan_step){.node = q->last, .nodes = q->count};
+    *st = (plan_step){.node = q->last, .nodes = q->count, .bound = p->bound, .first_phase = (int)p->phases};
     uint32_t id = q->first;
     for (int k = 0; k < q->count; k++, id = w->next[id])
         if (w->outside[id] && !(w->needed[id] & 2) && w->into[id] < 0 && !new_value(w, w->g->tape[id])) return false;
@@ -223,6 +246,7 @@ static bool build_step(planning *w, int32_t number)
         void *where = q->pass ? (void *)&st->pass->shared_base : (void *)&st->kernel->call.shared;
         if (!new_life(w, shared, UINT32_MAX) || !add_binding(w, (binding){where, 0, BIND_PLACE, (int64_t)w->life_count - 1})) return false;
     }
+    p->phases += (size_t)st->phases;
     p->work += st->flops + st->bytes / 4;
     return true;
 }

@@ -74,11 +74,15 @@ typedef struct kernel_step {
     int32_t param;             /* HEED_ADDS and accumulate: index of the parameter whose gradient is the result, or -1 */
 } kernel_step;
 
+enum { HEED_FLOW_WINDOW = 32 }; /* so many steps may be under way at once: the bits of `after` */
+
 typedef struct plan_step {
     pass *pass;                /* one of the two */
     kernel_step *kernel;
     uint32_t node;             /* the last node computed: for messages */
-    int phases;
+    int phases, first_phase;   /* the first one's number among those of all steps */
+    size_t bound;              /* its first binding */
+    uint32_t after;            /* steps it waits for: bit k is the one k + 1 before it; flow.h */
     int32_t nodes;             /* computed by it */
     double flops, bytes;
 } plan_step;
@@ -91,7 +95,7 @@ typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t at;
 typedef struct plan {
     uint64_t key, age;
     arena memory;
-    plan_step *steps;         size_t count, capacity;
+    plan_step *steps;         size_t count, capacity, phases;
     binding *bindings;   size_t bound, bound_capacity;
     int64_t *place;      size_t placed, place_capacity; /* by node id; -1: not computed by this plan */
     uint32_t *stored;    size_t stored_count, stored_capacity;
