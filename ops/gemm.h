@@ -35,6 +35,7 @@ typedef struct heed_gemm {
     void *c; int64_t c_row;      /* C's columns are adjacent; C overlaps neither A nor B */
     int batch_rank;              /* number of leading axes, 0 for a single product */
     int64_t batch[HEED_GEMM_BATCH_RANK], a_batch[HEED_GEMM_BATCH_RANK], b_batch[HEED_GEMM_BATCH_RANK], c_batch[HEED_GEMM_BATCH_RANK];
+    int packed;                  /* B was packed in advance: `b` points to what heed_gemm_pack made, b_row and b_col are not read */
     int accumulate;
     double alpha;
     heed_gemm_done *done; void *context; /* may be NULL */
@@ -44,10 +45,12 @@ typedef struct heed_gemm {
     size_t shared, scratch;      /* bytes needed once a product and once a thread, both 64-byte aligned; 0: NULL will do */
     heed_isa isa;
     int kind;                    /* how it is computed: see gemm.c */
-    int tile, pack_a, pack_b, share_a; /* rows of a register tile; copy A, B into tiles and panels first? A once for all? */
+    int tile, pack_a, pack_b;    /* rows of a register tile; what is copied of A and B first */
     int64_t batches, group;      /* product of `batch`; blocks (or, with shared panels, matrices) in one go */
     int64_t rows, cols, depth;   /* a block of C, and the stretch of k it is summed over before the next */
-    int64_t chunk_cols, chunk_k; /* the part of B that is packed in one phase */
+    int64_t band;                /* rows of A that meet a panel of B before the next one does */
+    int64_t chunk_cols;          /* columns of B that are packed in one phase, `depth` deep */
+    int64_t stretch;             /* of k, which one task sums */
 } heed_gemm;
 
 /* Chooses the path and fills the second half of `p`. Reads shapes, strides, flags and the CPU's instruction set; no pointer and no
@@ -56,6 +59,14 @@ void heed_gemm_prepare(heed_gemm *p);
 
 /* The same for a given instruction set, which the CPU must have (tests). */
 void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa);
+
+/* B packed in advance, for a matrix that many products use: panels of heed_gemm_panel columns (the last one filled up with zeros), each
+ * k rows deep, row after row; that is what the kernels read, for the instruction set in use. Columns j .. of a whole number of
+ * panels may be packed by themselves: they begin j * k elements into the panels. A batch of packed matrices has b_batch as distance. */
+int64_t heed_gemm_panel(int f64);
+size_t  heed_gemm_packed_bytes(int f64, int64_t k, int64_t n);
+void    heed_gemm_pack(void *panels, int f64, int64_t k, int64_t n, const void *b, int64_t b_row, int64_t b_col);
+void    heed_gemm_pack_isa(void *panels, int f64, int64_t k, int64_t n, const void *b, int64_t b_row, int64_t b_col, heed_isa isa);
 
 /* Who multiplies: "own", or "blis" or "openblas" in a build that has one of them (-DHEED_CBLAS=...) when the environment says
  * HEED_GEMM=cblas; it then takes every product whose strides it can express. */

@@ -85,8 +85,8 @@ static void FN(pack)(REAL *out, int64_t step, const REAL *in, int64_t i_stride, 
     if (i_stride == 1) {
         const REAL *end = out + k * step; /* a whole vector may reach into the next p, but not beyond the last */
         for (int64_t p = 0; p < k; p++, in += p_stride, out += step) {
-            __builtin_prefetch(in + 8 * p_stride);
             for (int64_t i = 0; i < count; i += LANES) {
+                __builtin_prefetch(in + i + GEMM_AHEAD * p_stride);
                 VEC x = count - i >= LANES ? V(load)(in + i) : V(load_edge)(in + i, count - i);
                 if (end - out - i >= LANES) V(store)(out + i, x);
                 else V(store_edge)(out + i, x, step - i);
@@ -109,7 +109,7 @@ static inline int64_t FN(panel)(int64_t cols) { return cols > LANES ? 2 * LANES 
 static void FN(pack_tiles)(REAL *out, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t tile, int layout, int64_t count,
                            gemm_span k, int64_t whole)
 {
-    int64_t slice = i_stride == 1 ? 32 : k.count;
+    int64_t slice = i_stride == 1 ? GEMM_SLICE : k.count;
     for (int64_t p = 0; p < k.count; p += slice)
         for (int64_t i = 0; i < count; i += tile) {
             int64_t n = count - i < tile ? count - i : tile, step = layout == TILES_OF_A ? n : layout == PANELS ? FN(panel)(n) : tile;
@@ -118,34 +118,56 @@ static void FN(pack_tiles)(REAL *out, const REAL *in, int64_t i_stride, int64_t 
         }
 }
 
-/* One block of C: all of `depth` in turn, panels of B in the outer loop (a panel stays in L1), tiles of A in the inner one (they stay in L2).
- * `panels` and `packed` hold B and A already packed, k deep, or are NULL. */
-static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t rows, int64_t cols, int64_t k, int add,
-                      const REAL *panels, const REAL *packed, REAL *scratch)
+/* Rows of A next to each other. */
+static void FN(copy_rows)(REAL *out, int64_t pitch, const REAL *a, int64_t a_row, int64_t rows, int64_t depth)
 {
-    const int64_t tiles = gemm_parts(rows, p->tile), tile = gemm_parts(rows, tiles), width = GEMM_TILE_VECTORS * LANES;
-    REAL *own_b = scratch, *own_a = scratch + p->depth * width;
+    for (int64_t i = 0; i < rows; i++, out += pitch, a += a_row)
+        for (int64_t p = 0; p < depth; p += LANES) {
+            if (depth - p >= LANES) V(store)(out + p, V(load)(a + p));
+            else V(store_edge)(out + p, V(load_edge)(a + p, depth - p), depth - p);
+        }
+}
+
+/* One block of C: all stretches of k in turn; in each, bands of A, panels of B, tiles of a band, so that the band stays in L1 or L2, B
+ * in L2. `panels` holds B already packed, `whole` deep, every panel of full width if `wide`; or is NULL. */
+static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t c_row, int64_t rows, int64_t cols, int64_t k,
+                      REAL alpha, int add, const REAL *panels, int64_t whole, int wide, REAL *scratch)
+{
+    const int64_t width = GEMM_TILE_VECTORS * LANES, pitch = gemm_pitch(p->depth, LANES);
+    const int64_t tile = p->band >= rows ? gemm_parts(rows, gemm_parts(rows, p->tile)) : p->tile;
+    const int64_t block_depth = k < p->depth ? k : p->depth, padded = gemm_parts(cols, width) * width;
+    REAL *own_b = scratch, *own_a = scratch + (panels ? 0 : block_depth * (p->pack_b == B_BLOCK ? padded : width));
     for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += p->depth) {
-        int64_t depth = k - p0 < p->depth ? k - p0 : p->depth;
-        if (p->pack_a && !packed) FN(pack_tiles)(own_a, a + p0 * p->a_col, p->a_row, p->a_col, tile, TILES_OF_A, rows,
-                                                  (gemm_span){0, depth}, depth);
-        for (int64_t j = 0; j < cols; j += width) {
-            int64_t count = cols - j < width ? cols - j : width, b_row = FN(panel)(count);
-            const REAL *bj = b + j * p->b_col + p0 * p->b_row;
-            if (panels) {
-                bj = panels + j * k + p0 * b_row;
-            } else if (p->pack_b || count % LANES) {
-                FN(pack)(own_b, b_row, bj, p->b_col, p->b_row, count, depth);
-                bj = own_b;
-            } else {
-                b_row = p->b_row;
-            }
-            for (int64_t i = 0; i < rows; i += tile) {
-                int64_t m = rows - i < tile ? rows - i : tile;
-                FN(tile_fn) *run = FN(tiles)[m][count > LANES];
-                const REAL *ai = packed ? packed + i * k + p0 * m : p->pack_a ? own_a + i * depth : a + i * p->a_row + p0 * p->a_col;
-                run(depth, ai, p->pack_a ? 1 : p->a_row, p->pack_a ? m : p->a_col, bj, b_row, c + i * p->c_row + j, p->c_row, count,
-                    (REAL)p->alpha, add);
+        const int64_t depth = k - p0 < p->depth ? k - p0 : p->depth;
+        const gemm_span all = {0, depth};
+        if (!panels && p->pack_b == B_BLOCK)
+            FN(pack_tiles)(own_b, b + p0 * p->b_row, p->b_col, p->b_row, width, PANELS, cols, all, depth);
+        for (int64_t i0 = 0; i0 < rows; i0 += p->band) {
+            const int64_t band = rows - i0 < p->band ? rows - i0 : p->band;
+            const REAL *a0 = a + i0 * p->a_row + p0 * p->a_col;
+            if (p->pack_a == A_TILES) FN(pack_tiles)(own_a, a0, p->a_row, p->a_col, tile, TILES_OF_A, band, all, depth);
+            else if (p->pack_a == A_ROWS) FN(copy_rows)(own_a, pitch, a0, p->a_row, band, depth);
+            for (int64_t j = 0; j < cols; j += width) {
+                const int64_t count = cols - j < width ? cols - j : width;
+                int64_t b_row = wide ? width : FN(panel)(count);
+                const REAL *bj = b + j * p->b_col + p0 * p->b_row;
+                if (panels) {
+                    bj = panels + j * whole + p0 * b_row;
+                } else if (p->pack_b == B_BLOCK) {
+                    bj = own_b + j * depth;
+                } else if (p->pack_b == B_PANEL || count % LANES) {
+                    FN(pack)(own_b, b_row, bj, p->b_col, p->b_row, count, depth);
+                    bj = own_b;
+                } else {
+                    b_row = p->b_row;
+                }
+                for (int64_t i = 0; i < band; i += tile) {
+                    const int64_t m = band - i < tile ? band - i : tile;
+                    const REAL *ai = p->pack_a == A_TILES ? own_a + i * depth : p->pack_a == A_ROWS ? own_a + i * pitch : a0 + i * p->a_row;
+                    const int64_t a_row = p->pack_a == A_TILES ? 1 : p->pack_a == A_ROWS ? pitch : p->a_row;
+                    FN(tiles)[m][count > LANES](depth, ai, a_row, p->pack_a == A_TILES ? m : p->a_col, bj, b_row,
+                                                c + (i0 + i) * c_row + j, c_row, count, alpha, add);
+                }
             }
         }
         add = 1;
@@ -225,6 +247,16 @@ void PUBLIC(multiply)(int64_t m, int64_t n, int64_t k, const REAL *a, int64_t a_
 /* A few rows: every element of B is read once, where it lies. */
 static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t cols, REAL *scratch)
 {
+    if (p->packed) {
+        const int64_t width = GEMM_TILE_VECTORS * LANES, most = gemm_parts(p->m, gemm_parts(p->m, p->tile));
+        for (int64_t j = 0; j < cols; j += width)
+            for (int64_t i = 0; i < p->m; i += most) {
+                const int64_t m = p->m - i < most ? p->m - i : most, count = cols - j < width ? cols - j : width;
+                FN(tiles)[m][count > LANES](p->k, a + i * p->a_row, p->a_row, p->a_col, b + j * p->k, width, c + i * p->c_row + j, p->c_row,
+                                            count, (REAL)p->alpha, p->accumulate);
+            }
+        return;
+    }
     if (p->b_col != 1) { /* then B is contiguous along k */
         int64_t a_row = p->a_row;
         if (p->a_col != 1) {
@@ -259,59 +291,87 @@ static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL 
     }
 }
 
-/* LOCAL and ROWS: `group` blocks of C, counted over (matrix, rows, columns). */
+/* LOCAL, ROWS, and SHARED with B packed in advance: `group` blocks of C, counted over (matrix, columns, rows). */
 static void FN(local_task)(const heed_gemm *p, int64_t task, REAL *scratch)
 {
-    const int64_t row_parts = gemm_parts(p->m, p->rows), col_parts = gemm_parts(p->n, p->cols), units = row_parts * col_parts;
+    const int64_t row_parts = gemm_parts(p->m, p->rows), units = row_parts * gemm_parts(p->n, p->cols);
     gemm_span span = gemm_cut(p->batches * units, p->group, task);
     for (int64_t u = span.at; u < span.at + span.count; u++) {
         int64_t batch = u / units;
-        gemm_span i = gemm_cut(p->m, p->rows, u % units / col_parts), j = gemm_cut(p->n, p->cols, u % col_parts);
+        gemm_span i = gemm_cut(p->m, p->rows, u % row_parts), j = gemm_cut(p->n, p->cols, u % units / row_parts);
         const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row;
-        const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + j.at * p->b_col;
+        const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + j.at * (p->packed ? p->k : p->b_col);
         REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + j.at;
         if (p->kind == GEMM_ROWS) FN(few_rows)(p, a, b, c, j.count, scratch);
-        else FN(block)(p, a, b, c, i.count, j.count, p->k, p->accumulate, NULL, NULL, scratch);
+        else FN(block)(p, a, b, c, p->c_row, i.count, j.count, p->k, (REAL)p->alpha, p->accumulate, p->packed ? b : NULL, p->k, p->packed, scratch);
         if (p->done) p->done(p->context, batch, i.at, i.count, j.at, j.count, c, p->c_row);
     }
 }
 
-/* SHARED: phases 2q and 2q + 1 pack and multiply chunk q; chunks are counted over (group of matrices, columns, k), k fastest. `shared`
- * holds for every matrix of the group the panels of B, then the tiles of A if they are shared too. */
+/* SPLIT: `shared` holds for every matrix the products of the stretches of k, which phase 1 adds, a block of rows a task. */
+static void FN(split_task)(const heed_gemm *p, int phase, int64_t task, REAL *shared, REAL *scratch)
+{
+    const int64_t stretches = gemm_parts(p->k, p->stretch), rows = gemm_parts(p->m, p->rows), cols = gemm_parts(p->n, p->cols);
+    const int64_t size = p->m * p->n, blocks = phase ? rows : stretches * rows * cols, batch = task / blocks;
+    REAL *part = shared + batch * stretches * size;
+    task %= blocks;
+    gemm_span i = gemm_cut(p->m, p->rows, task % rows);
+    if (phase == 0) {
+        gemm_span j = gemm_cut(p->n, p->cols, task / rows % cols), k = gemm_cut(p->k, p->stretch, task / rows / cols);
+        const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row + k.at * p->a_col;
+        const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + j.at * p->b_col + k.at * p->b_row;
+        FN(block)(p, a, b, part + k.at / p->stretch * size + i.at * p->n + j.at, p->n, i.count, j.count, k.count, 1, 0, NULL, 0, 0, scratch);
+        return;
+    }
+    REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row;
+    const VEC alpha = V(set)((REAL)p->alpha);
+    for (int64_t r = 0; r < i.count; r++)
+        for (int64_t j = 0; j < p->n; j += LANES) {
+            const int64_t count = p->n - j < LANES ? p->n - j : LANES;
+            const REAL *from = part + (i.at + r) * p->n + j;
+            REAL *to = c + r * p->c_row + j;
+            VEC sum = V(load_edge)(from, count);
+            for (int64_t s = 1; s < stretches; s++) sum += V(load_edge)(from + s * size, count);
+            V(store_edge)(to, p->accumulate ? V(fma)(alpha, sum, V(load_edge)(to, count)) : alpha * sum, count);
+        }
+    if (p->done) p->done(p->context, batch, i.at, i.count, 0, p->n, c, p->c_row);
+}
+
+/* SHARED: phase q multiplies chunk q - 1 and, after that, packs chunk q, each chunk in its half of `shared`; chunks are counted over
+ * (group of matrices, columns, k), k fastest. */
 static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *shared, REAL *scratch)
 {
     const int64_t width = GEMM_TILE_VECTORS * LANES;
+    if (phase > 0) {
+        const gemm_chunk chunk = gemm_chunk_of(p, phase - 1, width);
+        const gemm_span k = chunk.k, n = chunk.n;
+        if (task < chunk.matrices * chunk.blocks) {
+            const int64_t matrix = task / chunk.blocks, unit = task % chunk.blocks, batch = chunk.first + matrix;
+            const int64_t row_parts = gemm_parts(p->m, p->rows); /* rows fastest: consecutive tasks share columns of B in L2 */
+            const gemm_span i = gemm_cut(p->m, p->rows, unit % row_parts), j = gemm_cut(n.count, p->cols, unit / row_parts);
+            const REAL *half = shared + (phase - 1) % 2 * p->group * p->chunk_cols * p->depth;
+            const REAL *panels = half + (matrix * chunk.padded + j.at) * k.count;
+            const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row + k.at * p->a_col;
+            REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + n.at + j.at;
+            FN(block)(p, a, NULL, c, p->c_row, i.count, j.count, k.count, (REAL)p->alpha, p->accumulate || k.at > 0, panels, k.count, 0, scratch);
+            if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
+            return;
+        }
+        task -= chunk.matrices * chunk.blocks;
+    }
     const gemm_chunk chunk = gemm_chunk_of(p, phase, width);
     const gemm_span k = chunk.k, n = chunk.n;
-    const int64_t one = (chunk.padded + (p->share_a ? p->m : 0)) * k.count; /* elements of one matrix in `shared` */
-    const int64_t matrix = task / chunk.units, batch = chunk.first + matrix, unit = task % chunk.units;
-    const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + k.at * p->a_col;
-    REAL *panels = shared + matrix * one, *packed = p->share_a ? panels + chunk.padded * k.count : NULL;
-
-    if (phase % 2 == 0) { /* a stretch of k of some panels of B or of one block of rows of A */
-        gemm_span q = gemm_cut(k.count, p->depth, unit % chunk.k_units);
-        if (unit < chunk.b_units * chunk.k_units) {
-            gemm_span j = gemm_cut(n.count, GEMM_PACK_PANELS * width, unit / chunk.k_units);
-            const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch);
-            b += (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col;
-            FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, width, PANELS, j.count, q, k.count);
-        } else {
-            gemm_span i = gemm_cut(p->m, p->rows, unit / chunk.k_units - chunk.b_units);
-            const int64_t tile = gemm_parts(i.count, gemm_parts(i.count, p->tile));
-            FN(pack_tiles)(packed + i.at * k.count, a + q.at * p->a_col + i.at * p->a_row, p->a_row, p->a_col, tile, TILES_OF_A, i.count, q, k.count);
-        }
-        return;
-    }
-    const int64_t row_parts = gemm_parts(p->m, p->rows); /* rows fastest: consecutive tasks share columns of B in L2 */
-    gemm_span i = gemm_cut(p->m, p->rows, unit % row_parts), j = gemm_cut(n.count, p->cols, unit / row_parts);
-    REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + n.at + j.at;
-    FN(block)(p, a + i.at * p->a_row, NULL, c, i.count, j.count, k.count, p->accumulate || k.at > 0, panels + j.at * k.count,
-              packed ? packed + i.at * k.count : NULL, scratch);
-    if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
+    const int64_t units = chunk.b_units * chunk.k_units, matrix = task / units, unit = task % units;
+    const gemm_span q = gemm_cut(k.count, GEMM_PACK_DEPTH, unit % chunk.k_units), j = gemm_cut(n.count, GEMM_PACK_PANELS * width, unit / chunk.k_units);
+    const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, chunk.first + matrix);
+    REAL *half = shared + phase % 2 * p->group * p->chunk_cols * p->depth;
+    FN(pack_tiles)(half + (matrix * chunk.padded + j.at) * k.count, b + (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col, p->b_col, p->b_row, width,
+                   PANELS, j.count, q, k.count);
 }
 
 void PUBLIC(task)(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)
 {
-    if (p->kind == GEMM_SHARED) FN(shared_task)(p, phase, task, shared, scratch);
+    if (p->kind == GEMM_SPLIT) FN(split_task)(p, phase, task, shared, scratch);
+    else if (p->kind == GEMM_SHARED && !p->packed) FN(shared_task)(p, phase, task, shared, scratch);
     else FN(local_task)(p, task, scratch);
 }

@@ -7,10 +7,16 @@
 
 /* How a product is computed:
  * LOCAL   one phase; a task is a few blocks of C, and copies what it needs of B for itself
- * SHARED  pairs of phases: all tasks copy a chunk of B into panels, then all multiply with it; big products
+ * SHARED  B in chunks: while a chunk is multiplied the next one is copied into panels for all tasks; big products
+ * SPLIT   k in stretches, each giving a product of its own; a second phase adds these in order; small C, long k
  * ROWS    one phase; a few rows times a wide B that is read once, in place, at the speed of memory: decoding
  * CBLAS   one task calls the library (gemm_cblas.c) */
-enum { GEMM_LOCAL, GEMM_SHARED, GEMM_ROWS, GEMM_CBLAS };
+enum { GEMM_LOCAL, GEMM_SHARED, GEMM_SPLIT, GEMM_ROWS, GEMM_CBLAS };
+
+/* pack_a: where it lies, rows copied next to each other, or tiles (p by p, for transposed A); pack_b: where it lies, panel by panel, or
+ * all panels of a block before its first tile. */
+enum { A_IN_PLACE, A_ROWS, A_TILES };
+enum { B_IN_PLACE, B_PANEL, B_BLOCK };
 
 /* The register tile: C rows x columns (in vectors) that stay in registers while k runs. */
 #if defined(HEED_ISA_AVX512)
@@ -43,30 +49,34 @@ static inline int64_t gemm_batch_offset(const heed_gemm *p, const int64_t *strid
     return offset;
 }
 
-/* SHARED: what phases 2q and 2q + 1 work on. */
+/* SHARED: a part of B that is packed in one phase and multiplied in the next. */
 typedef struct gemm_chunk {
     gemm_span n, k;              /* the part of B */
     int64_t first, matrices;     /* of the batch */
     int64_t padded;              /* columns of its panels */
     int64_t b_units, k_units;    /* packing: stretches of columns and of k */
-    int64_t units;               /* tasks of one matrix in this phase */
+    int64_t blocks;              /* of one matrix of C */
 } gemm_chunk;
 
-enum { GEMM_PACK_PANELS = 8 }; /* panels of B that one task packs side by side */
+enum { GEMM_PACK_PANELS = 4, GEMM_PACK_DEPTH = 256 }; /* what one task packs */
 
-static inline gemm_chunk gemm_chunk_of(const heed_gemm *p, int phase, int64_t width)
+static inline int64_t gemm_chunks(const heed_gemm *p)
+{
+    return gemm_parts(p->batches, p->group) * gemm_parts(p->n, p->chunk_cols) * (p->k > 0 ? gemm_parts(p->k, p->depth) : 1);
+}
+
+static inline gemm_chunk gemm_chunk_of(const heed_gemm *p, int64_t i, int64_t width)
 {
     gemm_chunk c;
-    int64_t i = phase / 2, k_parts = gemm_parts(p->k, p->chunk_k), n_parts = gemm_parts(p->n, p->chunk_cols);
-    c.k = gemm_cut(p->k, p->chunk_k, i % k_parts);
+    int64_t k_parts = p->k > 0 ? gemm_parts(p->k, p->depth) : 1, n_parts = gemm_parts(p->n, p->chunk_cols);
+    c.k = gemm_cut(p->k, p->depth, i % k_parts);
     c.n = gemm_cut(p->n, p->chunk_cols, i / k_parts % n_parts);
     c.first = i / k_parts / n_parts * p->group;
     c.matrices = gemm_cut(p->batches, p->group, i / k_parts / n_parts).count;
     c.padded = gemm_parts(c.n.count, width) * width;
     c.b_units = gemm_parts(c.n.count, GEMM_PACK_PANELS * width);
-    c.k_units = gemm_parts(c.k.count, p->depth);
-    int64_t rows = gemm_parts(p->m, p->rows);
-    c.units = phase % 2 ? rows * gemm_parts(c.n.count, p->cols) : (c.b_units + (p->share_a ? rows : 0)) * c.k_units;
+    c.k_units = gemm_parts(c.k.count, GEMM_PACK_DEPTH);
+    c.blocks = gemm_parts(p->m, p->rows) * gemm_parts(c.n.count, p->cols);
     return c;
 }
 
@@ -84,13 +94,17 @@ static inline int64_t gemm_panels(int64_t n, int64_t k, int64_t bytes)
     int64_t width = GEMM_TILE_VECTORS * HEED_VBYTES / bytes;
     return gemm_parts(n, width) * width * k;
 }
+static inline int64_t gemm_pitch(int64_t depth, int64_t lanes) { return (depth + 2 * lanes - 1) / lanes * lanes; } /* of copied rows */
 #define GEMM_BLOCKS(real, type)                                                                                             \
-    void HEED_ISA_FN(heed_gemm_pack_##type)(real * panels, const real *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n); \
     void HEED_ISA_FN(heed_gemm_multiply_##type)(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row, int64_t a_col,  \
                                                 const real *b, int64_t b_row, int64_t b_depth, real *c, int64_t c_row,         \
                                                 real alpha, int add);                                                          \
     void HEED_ISA_FN(heed_gemm_dots_##type)(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row, const real *b,      \
                                             int64_t b_col, real *c, int64_t c_row, real alpha, int add);
+typedef void gemm_pack_f32(float *panels, const float *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n);
+typedef void gemm_pack_f64(double *panels, const double *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n);
+HEED_ISA_DECLARE(gemm_pack_f32, heed_gemm_pack_f32);
+HEED_ISA_DECLARE(gemm_pack_f64, heed_gemm_pack_f64);
 GEMM_BLOCKS(float, f32)
 GEMM_BLOCKS(double, f64)
 

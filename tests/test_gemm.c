@@ -99,6 +99,26 @@ static int compare(const heed_gemm *p, const void *before, int64_t batches)
     return wrong;
 }
 
+/* The same product with B packed in advance, in two parts. */
+static int packed(heed_gemm p, const matrix *b, const void *before, size_t bytes, const void *first, heed_isa isa)
+{
+    if (p.k == 0 || p.n == 0) return 0;
+    int64_t element = p.f64 ? 8 : 4, width = (isa == HEED_AVX512 ? 128 : isa == HEED_AVX2 ? 64 : 32) / element;
+    int64_t padded = (p.n + width - 1) / width * width, half = padded / width / 2 * width;
+    char *panels = heed_alloc((size_t)(padded * p.k * element));
+    heed_gemm_pack_isa(panels, p.f64, p.k, half, b->at, p.b_row, p.b_col, isa);
+    heed_gemm_pack_isa(panels + half * p.k * element, p.f64, p.k, p.n - half, (char *)b->at + half * p.b_col * element, p.b_row, p.b_col, isa);
+    heed_gemm q = p;
+    q.packed = 1, q.b = panels, q.b_row = q.b_col = -1000, q.done = NULL;
+    heed_gemm_prepare_isa(&q, isa);
+    memcpy(p.c, before, bytes);
+    run(&q, FORWARDS);
+    q.b = b->at, q.b_row = p.b_row, q.b_col = p.b_col; /* for `compare` */
+    int wrong = compare(&q, first, 1);
+    heed_free(panels);
+    return wrong;
+}
+
 /* Runs `p` (shapes, strides, flags given) on random operands, on every path of this CPU, in three orders. */
 static void check(heed_gemm p)
 {
@@ -141,6 +161,7 @@ static void check(heed_gemm p)
             heed_free(s.count);
             heed_free(s.values);
         }
+        if (!r) wrong += packed(p, &b, before.memory, count * bytes, before.at, (heed_isa)isa);
         if (wrong)
             fprintf(stderr, "\n    %lld x %lld x %lld, A %lld %lld, B %lld %lld, batches %lld, f64 %d, accumulate %d, %s: %d wrong\n",
                     (long long)p.m, (long long)p.n, (long long)p.k, (long long)p.a_row, (long long)p.a_col, (long long)p.b_row,
