@@ -14,11 +14,13 @@
 #include "autograd/memory.h"
 #include "autograd/op.h"
 #include "autograd/params.h"
+#include "autograd/profile.h"
 #include "autograd/random.h"
 #include "autograd/status.h"
 #include "autograd/tensor.h"
 
 #include "ops/ops.h"
+#include "ops/peak.h"
 
 #include "models/attention.h"
 #include "models/classify.h"
@@ -52,6 +54,7 @@
 #include "io/number_names.h"
 #include "io/options.h"
 #include "io/page.h"
+#include "io/profile_report.h"
 #include "io/progress.h"
 #include "io/runlog.h"
 #include "io/table.h"

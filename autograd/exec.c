@@ -111,23 +111,32 @@ static void bind(heed_graph *g, plan *p, char *base)
 
 /* --- running ------------------------------------------------------------------------------------------------------------------------ */
 
-static void run_serial(plan *p, char *scratch)
+static void run_step(const plan_step *s, char *scratch)
 {
-    for (size_t i = 0; i < p->count; i++)
-        for (int phase = 0; phase < p->steps[i].phases; phase++) {
-            int64_t tasks = heed_step_tasks(&p->steps[i], phase);
-            for (int64_t t = 0; t < tasks; t++) heed_step_task(&p->steps[i], phase, t, scratch);
-        }
+    for (int phase = 0; phase < s->phases; phase++) {
+        int64_t tasks = heed_step_tasks(s, phase);
+        for (int64_t t = 0; t < tasks; t++) heed_step_task(s, phase, t, scratch);
+    }
+}
+
+/* `log`: of the graph's profile, or NULL */
+static void run_serial(const plan *p, char *scratch, work_log *log)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        int64_t began = log ? heed_profile_now() : 0;
+        run_step(&p->steps[i], scratch);
+        if (log) heed_log_work(log, i, began);
+    }
 }
 
 #ifdef _OPENMP
-static void run_parallel(const plan *p, char *scratch, size_t each, int threads, void *counters)
+static void run_parallel(const plan *p, char *scratch, size_t each, int threads, void *counters, work_log *logs)
 {
     memset(counters, 0, heed_flow_bytes(p, threads));
 #pragma omp parallel num_threads(threads)
     {
         int thread = omp_get_thread_num();
-        heed_flow_thread(p, counters, threads, thread, scratch + (size_t)thread * each);
+        heed_flow_thread(p, counters, threads, thread, scratch + (size_t)thread * each, logs ? &logs[thread] : NULL);
     }
 }
 #endif
@@ -169,10 +178,8 @@ static void check_step(heed_graph *g, const plan *p, const plan_step *s, char *b
               heed_shape_text(t, shape, sizeof shape), worst == 2 ? "a NaN" : "an infinity", text);
 }
 
-heed_code heed_execute(heed_graph *g, plan *p)
+static heed_code execute(heed_graph *g, plan *p, int threads)
 {
-    if (!p->count) return HEED_OK;
-    int threads = thread_count(g, p);
     size_t each = (p->scratch + 4095) & ~(size_t)4095, need;
     if (!heed_size_mul(each, (size_t)threads, &need) || !heed_size_add(need, heed_flow_bytes(p, threads), &need)) need = SIZE_MAX;
     if (need > g->scratch_size) {
@@ -187,18 +194,16 @@ heed_code heed_execute(heed_graph *g, plan *p)
     }
     bind(g, p, base);
     char *scratch = g->scratch;
+    work_log *logs = g->anomaly ? NULL : heed_profile_logs(g, p, threads, heed_flow_logged(p, threads));
     if (g->anomaly) {
         for (size_t i = 0; i < p->count && !g->error.code; i++) {
-            for (int phase = 0; phase < p->steps[i].phases; phase++) {
-                int64_t tasks = heed_step_tasks(&p->steps[i], phase);
-                for (int64_t t = 0; t < tasks; t++) heed_step_task(&p->steps[i], phase, t, scratch);
-            }
+            run_step(&p->steps[i], scratch);
             check_step(g, p, &p->steps[i], base);
         }
         if (g->error.code && g->params) heed_params_zero_grad(g->params); /* half a gradient must not be used */
-    } else if (threads == 1) run_serial(p, scratch);
+    } else if (threads == 1) run_serial(p, scratch, logs);
 #ifdef _OPENMP
-    else run_parallel(p, scratch, each, threads, scratch + each * (size_t)threads);
+    else run_parallel(p, scratch, each, threads, scratch + each * (size_t)threads, logs);
 #endif
     if (g->error.code) return g->error.code;
     for (size_t i = 0; i < p->stored_count; i++) {
@@ -208,6 +213,17 @@ heed_code heed_execute(heed_graph *g, plan *p)
     g->values.used += p->stored_bytes;
     g->hash = heed_mix(g->hash, p->key); /* a later plan of this graph depends on what is stored */
     return HEED_OK;
+}
+
+heed_code heed_execute(heed_graph *g, plan *p)
+{
+    if (!p->count) return HEED_OK;
+    int threads = thread_count(g, p);
+    heed_profile_begin(g, "run");
+    execute(g, p, threads);
+    heed_profile_end(g);
+    if (!g->error.code && !g->anomaly) heed_profile_run(g, p, threads);
+    return g->error.code;
 }
 
 /* --- asking for values ---------------------------------------------------------------------------------------------------------------- */
@@ -225,7 +241,9 @@ heed_code heed_run(heed_graph *g, int count, heed_tensor *const *targets)
         missing |= !t->root->data;
     }
     if (!missing) return HEED_OK;
+    heed_profile_begin(g, "plan");
     plan *p = heed_plan_for(g, count, targets, !g->eager && !g->anomaly);
+    heed_profile_end(g);
     return p ? heed_execute(g, p) : g->error.code;
 }
 

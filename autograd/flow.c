@@ -92,6 +92,9 @@ size_t heed_flow_bytes(const plan *p, int threads)
     return (2 + p->count * (size_t)(1 + shares_of(threads))) * sizeof(flow_line) + p->phases * sizeof(flow_phase);
 }
 
+/* Whoever has worked on a share has left no task of that phase in it. */
+size_t heed_flow_logged(const plan *p, int threads) { return p->phases * (size_t)shares_of(threads); }
+
 static uint64_t *state_of(const flow *f, size_t i) { return &f->step[i * (size_t)(1 + f->shares)].value; }
 static uint64_t *ticket_of(const flow *f, size_t i, int share) { return &f->step[i * (size_t)(1 + f->shares) + 1 + (size_t)share].value; }
 
@@ -149,7 +152,7 @@ static void rest(int turns)
 #endif
 }
 
-void heed_flow_thread(const plan *p, void *counters, int threads, int thread, char *scratch)
+void heed_flow_thread(const plan *p, void *counters, int threads, int thread, char *scratch, work_log *log)
 {
     flow f = {.p = p, .shares = shares_of(threads), .oldest = (flow_line *)(((uintptr_t)counters + LINE - 1) & ~(uintptr_t)(LINE - 1))};
     f.step = f.oldest + 1;
@@ -164,7 +167,9 @@ void heed_flow_thread(const plan *p, void *counters, int threads, int thread, ch
         for (size_t i = from; i < end && !worked; i++) {
             if (__atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE) == CLOSED && may_open(&f, i)) open_phase(&f, i, 0);
             if (__atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE) != OPEN) continue;
+            int64_t began = log ? heed_profile_now() : 0;
             for (int k = 0; k < f.shares && !worked; k++) worked = work_on(&f, i, (thread + k) % f.shares, scratch);
+            if (log && worked) heed_log_work(log, i, began);
         }
         if (worked) idle = 0;
         else rest(++idle);

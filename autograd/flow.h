@@ -10,13 +10,15 @@
 #ifndef HEED_FLOW_H
 #define HEED_FLOW_H
 
-#include "autograd/plan.h"
+#include "autograd/profiling.h"
 
 bool heed_flow_order(planning *w); /* fills `after` of all steps, whose places are known; false without memory */
 
-/* Bytes of counters that a run by several threads needs, and one thread's part in it; they all get the same zeroed counters. */
+/* Bytes of counters that a run by several threads needs, and one thread's part in it; they all get the same zeroed counters. With `log` (or NULL)
+ * it takes note of its work: at most heed_flow_logged times. */
 size_t heed_flow_bytes(const plan *p, int threads);
-void heed_flow_thread(const plan *p, void *counters, int threads, int thread, char *scratch);
+size_t heed_flow_logged(const plan *p, int threads);
+void heed_flow_thread(const plan *p, void *counters, int threads, int thread, char *scratch, work_log *log);
 
 /* exec.c */
 int64_t heed_step_tasks(const plan_step *s, int phase);

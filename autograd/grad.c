@@ -1,5 +1,6 @@
 /* Reverse mode: one sweep down the tape. An op's derivative is recorded as nodes of the same graph, so it can be differentiated again. */
 #include "autograd/node.h"
+#include "autograd/profiling.h"
 #include "ops/ops.h"
 #include "ops/place.h"
 
@@ -222,6 +223,19 @@ static bool usable(heed_graph *g, const heed_tensor *t, const char *what)
 
 static heed_tensor *ones_like(heed_graph *g, const heed_tensor *y) { return heed_full(g, (heed_dtype)y->dtype, y->rank, y->shape, 1); }
 
+static void begin_sweep(heed_graph *g)
+{
+    heed_profile_begin(g, "differentiate");
+    if (g->derived > g->count) g->derived = (uint32_t)g->count;
+    g->sweeping = true;
+}
+
+static void end_sweep(heed_graph *g)
+{
+    g->sweeping = false;
+    heed_profile_end(g);
+}
+
 void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_tensor *const *xs, heed_tensor **dxs)
 {
     for (int i = 0; i < count; i++) dxs[i] = &g->failed;
@@ -243,12 +257,14 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         heed_graph_fail(g, HEED_INVALID, "grad: operand %d is %s, which has no gradient", i, heed_dtype_name((heed_dtype)xs[i]->dtype));
         return;
     }
+    begin_sweep(g);
     if (!dy) dy = ones_like(g, y);
     uint32_t top = y->id;
     sweep s = {.g = g};
     uint8_t *mark = arena_alloc(&g->nodes, top + 1);
     if (!mark || !start(&s, top)) {
         heed_graph_fail(g, HEED_NO_MEMORY, "grad: no memory");
+        end_sweep(g);
         return;
     }
     memset(mark, 0, top + 1);
@@ -264,6 +280,7 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         dxs[i] = d ? d : heed_full(g, (heed_dtype)xs[i]->dtype, xs[i]->rank, xs[i]->shape, 0);
     }
     for (int i = 0; i < count && g->error.code; i++) dxs[i] = &g->failed;
+    end_sweep(g);
 }
 
 heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets)
@@ -277,6 +294,7 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
                         heed_shape_text(loss, text, sizeof text));
         return g->error.code;
     }
+    begin_sweep(g);
     heed_tensor *one = ones_like(g, loss);
     sweep s = {.g = g, .to_params = true};
     if (!start(&s, loss->id)) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory");
@@ -285,6 +303,7 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
         if (loss->flags & NODE_NEEDS_GRAD) sweep_down(&s, loss->id);
         if (!g->error.code) add_target(&s, loss);
     }
+    end_sweep(g);
     *count = s.count;
     *targets = s.target;
     return g->error.code;

@@ -1,6 +1,7 @@
 /* A graph's life, settings, names and leaves. */
 #include "autograd/node.h"
 #include "autograd/plan.h"
+#include "autograd/profiling.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -50,6 +51,9 @@ void heed_graph_free(heed_graph *g)
 void heed_graph_reset(heed_graph *g)
 {
     if (g->immortal) return;
+    heed_profile_recorded(g);
+    g->derived = UINT32_MAX;
+    g->sweeping = false;
     g->error.code = HEED_OK;
     g->error.message[0] = 0;
     arena_reset(&g->nodes);

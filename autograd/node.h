@@ -54,6 +54,7 @@ void pool_reset(pool *p);
 void pool_free(pool *p);
 
 struct plan_cache;
+struct heed_profile;
 
 struct heed_graph {
     heed_error error;
@@ -73,6 +74,9 @@ struct heed_graph {
     void *scratch;       size_t scratch_size; /* of all threads together */
     uint64_t seed, step, draws;
     int threads;                         /* as asked for; 0: find out */
+    struct heed_profile *profile;        /* or NULL; the caller's */
+    uint32_t derived;                    /* nodes from this id on were recorded by derivatives, or after them */
+    bool sweeping;                       /* a derivative is being recorded */
     bool eager, anomaly, training, running, immortal;
 };
 

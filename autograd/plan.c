@@ -1,5 +1,6 @@
 /* Planning: what the targets need, in which groups, in which memory; and the cache of plans. */
 #include "autograd/flow.h"
+#include "autograd/profiling.h"
 
 #include <string.h>
 
@@ -234,7 +235,7 @@ static bool build_step(planning *w, int32_t number)
     const group *q = &w->groups[number];
     if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
     plan_step *st = &p->steps[p->count++];
-    *st = (plan_step){.node = q->last, .nodes = q->count, .bound = p->bound, .first_phase = (int)p->phases};
+    *st = (plan_step){.first = q->first, .node = q->last, .nodes = q->count, .bound = p->bound, .first_phase = (int)p->phases};
     uint32_t id = q->first;
     for (int k = 0; k < q->count; k++, id = w->next[id])
         if (w->outside[id] && !(w->needed[id] & 2) && w->into[id] < 0 && !new_value(w, w->g->tape[id])) return false;
@@ -329,6 +330,7 @@ plan *heed_plan_for(heed_graph *g, int count, heed_tensor *const *targets, bool 
         plan *p = &c->plan[i];
         if (p->age && p->key == key && p->placed == g->count) {
             p->age = ++c->clock;
+            heed_profile_planned(g, true);
             return p;
         }
         if (p->age < oldest->age) oldest = p;
@@ -342,5 +344,6 @@ plan *heed_plan_for(heed_graph *g, int count, heed_tensor *const *targets, bool 
         return NULL;
     }
     oldest->age = ++c->clock;
+    heed_profile_planned(g, false);
     return oldest;
 }

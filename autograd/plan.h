@@ -79,7 +79,7 @@ enum { HEED_FLOW_WINDOW = 32 }; /* so many steps may be under way at once: the b
 typedef struct plan_step {
     pass *pass;                /* one of the two */
     kernel_step *kernel;
-    uint32_t node;             /* the last node computed: for messages */
+    uint32_t first, node;      /* the first and the last node computed: for messages */
     int phases, first_phase;   /* the first one's number among those of all steps */
     size_t bound;              /* its first binding */
     uint32_t after;            /* steps it waits for: bit k is the one k + 1 before it; flow.h */

@@ -1,6 +1,7 @@
 /* Recording: an op's shape rule is asked, a node is made, nothing is computed. */
 #include "autograd/node.h"
 #include "autograd/plan.h"
+#include "autograd/profiling.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -94,6 +95,7 @@ static bool is_row_major(int rank, const int64_t *shape, const int64_t *stride, 
 /* Makes the node of a shaped op whose struct, operands and attribute lie at `t`. */
 static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
 {
+    if (g->profile) heed_profile_recording(g);
     if ((unsigned)s->dtype >= HEED_DTYPES) {
         heed_graph_fail(g, HEED_INVALID, "%s: there is no dtype %d", s->op->name, (int)s->dtype);
         return &g->failed;

@@ -1,7 +1,7 @@
 /* heed bench: the time of a case of bench/, as a line of JSON or on demand. */
 #include "autograd/parallel.h"
 #include "bench/bench.h"
-#include "cli/cli.h"
+#include "cli/profiling.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@ typedef struct how {
     const char *set;
     int64_t threads, steps, warmup;
     bool serve;
+    profiling watch;
 } how;
 
 static double now(void)
@@ -40,11 +41,12 @@ static heed_code measure(bench_work *w, const bench_case *c, int64_t n, double *
     return e->code;
 }
 
-static heed_code report(bench_work *w, const bench_case *c, int64_t n, heed_error *e)
+static heed_code report(bench_work *w, const bench_case *c, int64_t n, profiling *watch, heed_error *e)
 {
     double *seconds = heed_calloc((size_t)n, sizeof *seconds);
     if (!seconds) return heed_fail(e, HEED_NO_MEMORY, "no memory for %lld times", (long long)n);
-    if (!measure(w, c, n, seconds, e)) {
+    profiling_begin(watch, w->graph, e);
+    if (!e->code && !measure(w, c, n, seconds, e)) {
         qsort(seconds, (size_t)n, sizeof *seconds, smaller);
         double median = (seconds[(n - 1) / 2] + seconds[n / 2]) / 2;
         struct rusage use;
@@ -56,6 +58,7 @@ static heed_code report(bench_work *w, const bench_case *c, int64_t n, heed_erro
                c->family->unit, (double)units / median, (long long)heed_params_size(w->params), use.ru_maxrss / 1024);
         fflush(stdout);
     }
+    profiling_end(watch, w->graph, n, "step", stdout, e);
     heed_free(seconds);
     return e->code;
 }
@@ -81,12 +84,12 @@ static heed_code serve(bench_work *w, const bench_case *c, heed_error *e)
     return HEED_OK;
 }
 
-static heed_code run(const bench_case *c, const how *h, heed_error *e)
+static heed_code run(const bench_case *c, how *h, heed_error *e)
 {
     bench_work w;
     bench_begin(&w, c, h->set, (int)h->threads, e);
     for (int64_t i = 0; i < h->warmup && !e->code; i++) bench_step(&w, c, e);
-    if (!e->code) h->serve ? serve(&w, c, e) : report(&w, c, h->steps ? h->steps : c->steps, e);
+    if (!e->code) h->serve ? serve(&w, c, e) : report(&w, c, h->steps ? h->steps : c->steps, &h->watch, e);
     bench_end(&w);
     return e->code;
 }
@@ -97,7 +100,7 @@ static int list(void)
     return STATUS_OK;
 }
 
-static int run_all(const char *names, const how *h)
+static int run_all(const char *names, how *h)
 {
     heed_error e = {0};
     if (!strcmp(names, "all")) {
@@ -126,6 +129,7 @@ int verb_bench(int argc, char **argv)
         {"steps", "N", &steps, NULL, NULL, "units to measure (0: the case's own number)"},
         {"warmup", "N", &warmup, NULL, NULL, "units before that (2)"},
         {"serve", NULL, NULL, NULL, &h.serve, "read a number of units a line, answer with the seconds of one"},
+        PROFILING_FLAGS(&h.watch),
         {"list", NULL, NULL, NULL, &listed, "the cases and their shapes"},
         {0},
     };
@@ -139,5 +143,7 @@ int verb_bench(int argc, char **argv)
     if (!flag_int("bench", "threads", threads, 0, MOST_THREADS, &h.threads) || !flag_int("bench", "steps", steps, 0, MOST_STEPS, &h.steps) ||
         !flag_int("bench", "warmup", warmup, 0, MOST_STEPS, &h.warmup))
         return STATUS_USAGE;
+    if (h.serve && (h.watch.wanted || h.watch.trace)) return usage_error("bench", "--serve answers with times only: no --profile, no --trace");
+    if (h.watch.trace && (strchr(words[0], ',') || !strcmp(words[0], "all"))) return usage_error("bench", "--trace FILE is for one case");
     return run_all(words[0], &h);
 }

@@ -31,7 +31,9 @@ static heed_code graph_failed(const training *t, heed_error *e)
 /* Gradients of batch `i` are added to the parameters; its loss and symbols to the sums. */
 static heed_code add_batch(training *t, uint64_t i, double *loss, int64_t *tokens, heed_error *e)
 {
+    heed_profile_begin(t->g, "data");
     const heed_batch *b = data_batch(&t->train, &t->j, i);
+    heed_profile_end(t->g);
     heed_graph_reset(t->g);
     heed_graph_training(t->g, true);
     heed_graph_seed(t->g, (uint64_t)t->j.set.seed, i);
@@ -272,10 +274,17 @@ static heed_code train(training *t, heed_error *e)
     if (over)
         fprintf(stderr, "nothing to do: %lld steps are done%s\n", (long long)j->step,
                 j->step < t->planned ? " and patience has run out" : "");
-    else if (forget_end(t, e) || loop(t, e)) return e->code;
+    else if (forget_end(t, e) || profiling_begin(&t->a.watch, t->g, e) || loop(t, e)) return e->code;
     if (!is_over(t) || validate_end(t, e)) return e->code;
     if (!over) heed_progress_end(t->progress);
     return training_draw(t, e) || j->set.average < 2 ? e->code : training_average(t, e);
+}
+
+/* After a signal too. */
+static heed_code train_profiled(training *t, heed_error *e)
+{
+    train(t, e);
+    return profiling_end(&t->a.watch, t->g, t->j.step - t->began, "step", stdout, e);
 }
 
 int training_run(training *t)
@@ -288,7 +297,7 @@ int training_run(training *t)
     sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL); /* a file over the limit is an error like a full disk */
     heed_error e = {0};
     if (training_check(&t->a, &e)) return usage_error("train", "%s", e.message);
-    if (train(t, &e)) {
+    if (train_profiled(t, &e)) {
         failure("train", &e);
         return e.code == HEED_STOPPED ? 128 + stop_signal : STATUS_FAILED;
     }

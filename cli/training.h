@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/data.h"
+#include "cli/profiling.h"
 
 enum { MOST_SETS = 128, MOST_STEPS = 1000000000 };
 
@@ -14,6 +15,7 @@ typedef struct arguments {
     const char *set_items[MOST_SETS];
     flag_list sets;
     bool keys;
+    profiling watch;
     int64_t step_count, thread_count;
     double minute_count;
 } arguments;

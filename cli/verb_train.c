@@ -39,6 +39,7 @@ int verb_train(int argc, char **argv)
         {"minutes", "M", &a->minutes, NULL, NULL, "train as many steps as fit in M minutes; the number is told"},
         {"threads", "N", &a->threads, NULL, NULL, "by default OMP_NUM_THREADS or all CPUs; the result is the same"},
         {"seed", "N", &a->seed, NULL, NULL, "as --set seed=N"},
+        PROFILING_FLAGS(&a->watch),
         {"keys", NULL, NULL, NULL, &a->keys, "print the settings, their ranges and defaults, and end"},
         {0},
     };

@@ -3,6 +3,7 @@
 #include "optim/optimizer.h"
 #include "autograd/memory.h"
 #include "autograd/parallel.h"
+#include "autograd/profile.h"
 #include "optim/rules.h"
 
 #include <inttypes.h>
@@ -288,9 +289,8 @@ static void update_piece(void *context, int64_t i)
     q->slot->run(q->size, w, g, state, &q->slot->update);
 }
 
-heed_code heed_optimizer_step(heed_optimizer *o, const heed_graph *g)
+static heed_code make_step(heed_optimizer *o, const heed_graph *g)
 {
-    if (o->error.code) return o->error.code;
     const heed_error *graph = heed_graph_error(g), *store = heed_params_error(o->params);
     if (graph->code) return fail(o, HEED_STATE, "no step is made, for the graph has failed: %s", graph->message);
     if (store->code) return fail(o, HEED_STATE, "no step is made, for the parameters have failed: %s", store->message);
@@ -315,6 +315,15 @@ heed_code heed_optimizer_step(heed_optimizer *o, const heed_graph *g)
     o->steps++;
     heed_params_zero_grad(o->params);
     return HEED_OK;
+}
+
+heed_code heed_optimizer_step(heed_optimizer *o, const heed_graph *g)
+{
+    if (o->error.code) return o->error.code;
+    heed_profile_begin(g, "optimizer");
+    make_step(o, g);
+    heed_profile_end(g);
+    return o->error.code;
 }
 
 double heed_optimizer_norm(const heed_optimizer *o) { return o->norm; }
