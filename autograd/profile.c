@@ -354,7 +354,8 @@ void heed_profile_run(heed_graph *g, const plan *p, int threads)
     heed_profile_begin(g, "profile");
     q->total.runs++;
     if (threads > q->total.threads) q->total.threads = threads;
-    for (size_t i = 0; i < p->count && !q->error.code; i++) {
+    if (q->error.code) return;
+    for (size_t i = 0; i < p->count; i++) {
         const plan_step *s = &p->steps[i];
         uint32_t main = s->kernel ? s->first : s->node;
         q->rows[i] = find_step(q, s, heed_scope_path(g, g->tape[main]->scope), main >= g->derived);
@@ -367,7 +368,7 @@ void heed_profile_run(heed_graph *g, const plan *p, int threads)
         q->total.flops += s->flops;
         q->total.bytes += s->bytes;
     }
-    for (int t = 0; t < threads && !q->error.code; t++)
+    for (int t = 0; t < threads; t++)
         for (size_t i = 0; i < q->logs[t].count; i++) {
             const work_time *w = &q->logs[t].work[i];
             q->steps[q->rows[w->step]].busy += 1e-9 * (double)(w->ended - w->began);
