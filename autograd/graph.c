@@ -139,13 +139,45 @@ static char *join_path(heed_graph *g, const char *parent, const char *name)
     return path;
 }
 
+/* What vsnprintf does, at once for texts with no more than %s and %d: a graph has as many scopes as nodes. */
+static int print_name(char *name, int size, const char *format, va_list args)
+{
+    int n = 0;
+    va_list again;
+    va_copy(again, args);
+    for (const char *f = format; *f && n < size - 12; f++) {
+        if (*f != '%') name[n++] = *f;
+        else if (f[1] == 's' || f[1] == 'd') {
+            char digits[12], *end = digits + sizeof digits - 1, *from = end;
+            const char *text = *++f == 's' ? va_arg(args, const char *) : NULL;
+            if (!text) {
+                int value = va_arg(args, int);
+                unsigned rest = value < 0 ? 0u - (unsigned)value : (unsigned)value;
+                *end = 0;
+                do *--from = (char)('0' + rest % 10);
+                while (rest /= 10);
+                if (value < 0) *--from = '-';
+                text = from;
+            }
+            while (*text && n < size - 12) name[n++] = *text++;
+        } else {
+            n = size;
+            break;
+        }
+    }
+    name[n < size ? n : 0] = 0;
+    if (n >= size - 12) n = vsnprintf(name, (size_t)size, format, again);
+    va_end(again);
+    return n;
+}
+
 void heed_scope(heed_graph *g, const char *format, ...)
 {
     if (g->error.code) return;
     char name[128];
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(name, sizeof name, format, args);
+    int length = print_name(name, sizeof name, format, args);
     va_end(args);
     if (length < 0 || (size_t)length >= sizeof name) {
         heed_graph_fail(g, HEED_INVALID, "scope: the name %.40s... is longer than %zu bytes", name, sizeof name - 1);

@@ -116,7 +116,7 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     t->offset = view ? s->x[0]->offset + s->offset : 0;
     t->shape = t->stride = NULL;
     t->flags = NODE_CONTIGUOUS;
-    uint64_t h = heed_mix(g->hash, (uint64_t)(uintptr_t)s->op);
+    uint64_t h = heed_mix(0, (uint64_t)(uintptr_t)s->op); /* of the node alone: those of many nodes are under way at once */
     if (s->rank) {
         int64_t *shape = arena_alloc(&g->nodes, (size_t)s->rank * 2 * sizeof *shape), step = 1;
         if (!shape) goto refused;
@@ -135,7 +135,8 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     if (s->op->kind != HEED_LEAF && !(s->op->flags & HEED_NO_GRADIENT))
         for (int i = 0; i < t->count; i++) t->flags |= t->x[i]->flags & NODE_NEEDS_GRAD;
     for (int i = 0; i < t->count; i++) h = heed_mix(h, t->id - t->x[i]->id);
-    g->hash = heed_mix(h, (uint64_t)t->dtype | (uint64_t)t->rank << 8 | (uint64_t)t->flags << 16 | (uint64_t)(uint32_t)t->count << 32);
+    h = heed_mix(h, (uint64_t)t->dtype | (uint64_t)t->rank << 8 | (uint64_t)t->flags << 16 | (uint64_t)(uint32_t)t->count << 32);
+    g->hash = heed_mix(g->hash, h);
     g->tape[g->count++] = t;
     return t;
 refused:

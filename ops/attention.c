@@ -329,15 +329,13 @@ static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_te
     char tq[96], tk[96], tv[96];
     if (heed_graph_error(g)->code) return false;
     if (!o) o = &none;
-    heed_shape_text(q, tq, sizeof tq);
-    heed_shape_text(k, tk, sizeof tk);
-    heed_shape_text(v, tv, sizeof tv);
     bool fits = heed_rank(q) == 4 && heed_rank(k) == 4 && heed_rank(v) == 4 && heed_dim(q, 3) == heed_dim(k, 3) &&
                 heed_dim(k, 2) == heed_dim(v, 2);
     for (int i = 0; i < 2 && fits; i++) fits = heed_dim(q, i) == heed_dim(k, i) && heed_dim(q, i) == heed_dim(v, i);
     if (!fits || heed_dtype_of(q) > HEED_F64 || heed_dtype_of(k) != heed_dtype_of(q) || heed_dtype_of(v) != heed_dtype_of(q)) {
         heed_graph_fail(g, HEED_INVALID, "attention: query %s, key %s and value %s should be [B,h,T,dk], [B,h,S,dk], [B,h,S,dv] "
-                                         "of one float dtype", tq, tk, tv);
+                                         "of one float dtype", heed_shape_text(q, tq, sizeof tq), heed_shape_text(k, tk, sizeof tk),
+                        heed_shape_text(v, tv, sizeof tv));
         return false;
     }
     if (!(o->dropout >= 0 && o->dropout < 1)) {
@@ -357,7 +355,7 @@ static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_te
         fits = heed_dim(o->mask, -i) == 1 || heed_dim(o->mask, -i) == scores[4 - i];
     if (!fits) {
         heed_graph_fail(g, HEED_INVALID, "attention: a mask of shape %s for query %s and key %s",
-                        heed_shape_text(o->mask, tv, sizeof tv), tq, tk);
+                        heed_shape_text(o->mask, tv, sizeof tv), heed_shape_text(q, tq, sizeof tq), heed_shape_text(k, tk, sizeof tk));
         return false;
     }
     *a = (attention_attr){.scale = o->scale != 0 ? o->scale : 1 / sqrt((double)heed_dim(q, 3)), .causal = o->causal,

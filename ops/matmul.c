@@ -9,19 +9,22 @@
  *
  * Leading axes broadcast. Operands may have any strides, so a transposed one is a view. */
 
+static bool do_not_fit(heed_shaping *s, const char *why)
+{
+    char left[96], right[96];
+    return heed_reject(s, "%s: %s x %s", why, heed_shape_text(s->x[0], left, sizeof left), heed_shape_text(s->x[1], right, sizeof right));
+}
+
 static bool matmul_shape(heed_shaping *s)
 {
     const heed_tensor *a = s->x[0], *b = s->x[1];
-    char left[96], right[96];
-    heed_shape_text(a, left, sizeof left);
-    heed_shape_text(b, right, sizeof right);
     if (!heed_shape_float(s)) return false;
-    if (heed_rank(a) < 2 || heed_rank(b) < 2) return heed_reject(s, "operands are matrices: %s x %s", left, right);
-    if (heed_dim(a, -1) != heed_dim(b, -2)) return heed_reject(s, "inner sizes differ: %s x %s", left, right);
+    if (heed_rank(a) < 2 || heed_rank(b) < 2) return do_not_fit(s, "operands are matrices");
+    if (heed_dim(a, -1) != heed_dim(b, -2)) return do_not_fit(s, "inner sizes differ");
     s->rank = heed_rank(a) > heed_rank(b) ? heed_rank(a) : heed_rank(b);
     for (int i = 3; i <= s->rank; i++) { /* from the last batch axis to the first */
         int64_t m = i <= heed_rank(a) ? heed_dim(a, -i) : 1, n = i <= heed_rank(b) ? heed_dim(b, -i) : 1;
-        if (m != n && m != 1 && n != 1) return heed_reject(s, "leading axes do not broadcast: %s x %s", left, right);
+        if (m != n && m != 1 && n != 1) return do_not_fit(s, "leading axes do not broadcast");
         s->shape[s->rank - i] = m == 1 ? n : m;
     }
     s->shape[s->rank - 2] = heed_dim(a, -2);

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "own_ops.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -175,6 +176,32 @@ static void names_and_patterns(void)
     end();
 }
 
+/* Scopes are printed as printf does, up to 127 characters. */
+static void printed_scopes(void)
+{
+    begin();
+    char wide[200];
+    heed_tensor *y = heed_scalar(g, HEED_F32, 1);
+    for (int n = 100; n <= 130; n++) {
+        memset(wide, 'w', sizeof wide);
+        wide[n] = 0;
+        heed_graph_reset(g);
+        y = heed_scalar(g, HEED_F32, 1);
+        heed_scope(g, "%s", wide);
+        CU_ASSERT_EQUAL(heed_graph_error(g)->code, n < 128 ? HEED_OK : HEED_INVALID);
+        if (n >= 128) continue;
+        heed_name(g, y, "y");
+        CU_ASSERT_PTR_EQUAL(heed_find(g, strcat(wide, ".y")), y);
+    }
+    heed_graph_reset(g);
+    y = heed_scalar(g, HEED_F32, 1);
+    heed_scope(g, "%s.%d.%d", "a", INT_MIN, 0);
+    heed_scope(g, "%03d%%%c%zu", 7, 'b', (size_t)9);
+    heed_name(g, y, "y");
+    CU_ASSERT_PTR_EQUAL(heed_find(g, "a.-2147483648.0.007%b9.y"), y);
+    end();
+}
+
 static void patterns_match(void)
 {
     CU_ASSERT(heed_name_matches("a", "a") && heed_name_matches("*", "") && heed_name_matches("*", "a.b") && heed_name_matches("a*c*", "abcbc"));
@@ -308,4 +335,4 @@ static void anomaly_mode(void)
 
 CHECK_MAIN("graph", {"recording computes nothing", recording_computes_nothing}, {"values stay until reset", values_stay_until_reset},
            {"items of every dtype", items_of_every_dtype}, {"kept values", kept_values}, {"plans are not confused", plans_are_not_confused}, {"names and patterns", names_and_patterns},
-           {"patterns match", patterns_match}, {"explain and dot", explain_and_dot}, {"eager mode", eager_mode}, {"anomaly mode", anomaly_mode})
+           {"printed scopes", printed_scopes}, {"patterns match", patterns_match}, {"explain and dot", explain_and_dot}, {"eager mode", eager_mode}, {"anomaly mode", anomaly_mode})
