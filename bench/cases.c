@@ -23,6 +23,7 @@ const bench_case bench_cases[] = {
     {"encode-32", &bench_encode, 10, "vocab=10000,d=512,h=8,ff=2048,enc=6,batch=32,length=32"},
     {"decode-1", &bench_decode, 6, "vocab=10000,d=512,h=8,ff=2048,layers=6,batch=1,src_len=32,new=32"},
     {"decode-32", &bench_decode, 4, "vocab=10000,d=512,h=8,ff=2048,layers=6,batch=32,src_len=32,new=32"},
+    {"decode-32-beam5", &bench_decode, 3, "vocab=10000,d=512,h=8,ff=2048,layers=6,batch=32,src_len=32,new=32,beam=5"},
     {0},
 };
 

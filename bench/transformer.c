@@ -25,6 +25,7 @@ static const heed_option decode_keys[] = {
     INT(layers, "[1,64]", "layers of the encoder, and of the decoder"),
     INT(src_len, "[1,1000000]", "source symbols of a sentence"),
     INT(new, "[1,1000000]", "symbols that are said for each"),
+    HEED_OPTION_INT(bench_shape, beam, "[1,1000]", "1", "hypotheses kept at each position; 1: greedy"),
     {0},
 };
 
@@ -104,7 +105,7 @@ static int64_t encode_units(const bench_shape *s) { return s->batch * s->length;
 
 const bench_family bench_encode = {encode_keys, "tokens", encode_units, encode_start, encode_step};
 
-/* --- greedy decoding with cached keys and values; every sentence runs to the full length ------------------------------------------------ */
+/* --- greedy and beam decoding with cached keys and values; every sentence runs to the full length ------------------------------------------------ */
 
 static heed_code decode_start(bench_work *w, heed_error *e)
 {
@@ -124,6 +125,7 @@ static void decode_step(bench_work *w)
     const bench_shape *s = &w->shape;
     heed_error e = {0};
     heed_search how = heed_search_greedy(1, 0, 1); /* symbol 1 would end a sentence, and is never said */
+    how.beam = s->beam;
     how.factor = 0;
     how.extra = s->new;
     heed_prompts prompts = {.sentences = s->batch, .steps = s->src_len, .source = w->src, .source_length = w->lengths};

@@ -11,6 +11,7 @@ set(tests ${CMAKE_SOURCE_DIR}/tests)
 heed_script_test(install sh ${tests}/install.sh ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${CMAKE_C_COMPILER}
   ${sanitized})
 set_tests_properties(install PROPERTIES ENVIRONMENT "CMAKE_GENERATOR=${CMAKE_GENERATOR}")
+heed_script_test(bench sh ${tests}/bench.sh $<TARGET_FILE:heed-bench>)
 heed_script_test(decode sh ${tests}/decode.sh ${CMAKE_BINARY_DIR}/heed)
 add_test(NAME documents COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DHEED=$<TARGET_FILE:heed_cli>
   -P ${tests}/documents.cmake)

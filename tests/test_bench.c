@@ -30,7 +30,7 @@ static void every_case_runs(void)
     static const struct { const bench_family *family; const char *set; } small[] = {
         {&bench_train, "vocab=11,d=8,h=2,ff=8,enc=1,dec=1,batch=3,src_len=4,tgt_len=3"},
         {&bench_encode, "vocab=11,d=8,h=2,ff=8,enc=1,batch=2,length=3"},
-        {&bench_decode, "vocab=11,d=8,h=2,ff=8,layers=1,batch=3,src_len=4,new=5"},
+        {&bench_decode, "vocab=11,d=8,h=2,ff=8,layers=1,batch=3,src_len=4,new=5,beam=2"},
         {&bench_attention, "batch=2,heads=2,length=5,dk=4"},
         {&bench_lstm, "vocab=11,hid=5,layers=2,batch=3,length=4"},
         {&bench_scalar, "nodes=10"},
@@ -57,6 +57,11 @@ static void what_cannot_be_is_told(void)
         {"g2p", "src_len=0", "src_len=0 leaves the encoder nothing to read"},
         {"g2p", "d", "KEY=VALUE"},
         {"scalar", "nodes=1", "[2,"},
+        {"decode-32-beam5", "beam=0", "[1,1000]"},
+        {"decode-1", "beam=x", "beam"},
+        {"lm-nano", "batch=-1", "batch"},
+        {"lm-nano", "p=1", "p"},
+        {"", NULL, "no case ''"},
         {"attn-512", "causal=perhaps", "causal"},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
