@@ -22,7 +22,9 @@ enum {
     FAR_BYTES = 1 << 10,     /* from one row of B to the next: when it comes from memory, copying is faster than reading with gaps */
     CHUNK_BYTES = 4 << 20,   /* what one phase packs for the next */
     LONGEST = 4096,          /* rows of a block of a very wide C */
-    BAND = 8,                /* tiles of a transposed A that are packed together: its lines are longer than a tile is high */
+    BAND = 1024,             /* rows of a transposed A that are packed together: its lines are read on and on */
+    SHARED_ROWS = 4096,      /* more rows of a transposed A than this are packed by the tasks that need them */
+    LOW = 256,               /* stretch of k where a band of A has to stay near */
     STRETCH = 512,           /* of k, which outweighs writing and adding a product of its own */
     SPLIT_SIZE = 1 << 18,    /* elements of C up to which k is split */
 };
@@ -77,7 +79,8 @@ static void plan_wide(heed_gemm *p, int64_t width, int64_t bytes)
     p->pack_b = B_BLOCK;
     p->rows = even(p->m, LONGEST, p->tile);
     p->cols = even(p->n, lower(near_cols(p, width, bytes), upper(4 * width, p->n / MANY_TASKS)), width);
-    p->band = p->pack_a == A_TILES ? BAND * p->tile : p->tile;
+    if (p->pack_a == A_TILES) p->depth = even(p->k, LOW, 4);
+    p->band = p->pack_a == A_TILES ? even(p->rows, BAND, p->tile) : p->tile;
     p->group = 1;
 }
 
@@ -88,7 +91,7 @@ static void plan_split(heed_gemm *p, int64_t width, int64_t bytes)
     p->pack_b = B_BLOCK;
     p->rows = even(p->m, 256, p->tile);
     p->cols = even(p->n, lower(near_cols(p, width, bytes), 256), width);
-    p->band = p->pack_a == A_TILES ? BAND * p->tile : p->tile;
+    p->band = p->pack_a == A_TILES ? p->rows : p->tile;
     p->stretch = even(p->k, STRETCH, 4);
     p->group = 1;
 }
@@ -97,6 +100,8 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
 {
     p->kind = GEMM_SHARED;
     p->pack_a = copy_of_a(p, bytes);
+    p->share_a = p->pack_a == A_TILES && p->m <= SHARED_ROWS && !p->packed;
+    if (p->pack_a == A_TILES && !p->share_a) p->depth = even(p->k, LOW, 4);
     int64_t packed = CHUNK_BYTES / bytes / upper(1, lower(p->k, p->depth)); /* columns */
     p->chunk_cols = even(p->n, packed, width);
     p->group = p->chunk_cols < p->n || p->depth < p->k ? 1 : lower(p->batches, upper(1, packed / p->chunk_cols));
@@ -105,7 +110,8 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
     int64_t wanted = lower(upper(work / BIG_TASK, MANY_TASKS / 2), 2 * MANY_TASKS);
     int64_t parts = gemm_parts(wanted, p->group * gemm_parts(p->chunk_cols, p->cols));
     p->rows = even(p->m, upper(2 * p->tile, gemm_parts(p->m, parts)), p->tile);
-    p->band = p->pack_a == A_TILES ? even(p->rows, BAND * p->tile, p->tile) : p->tile;
+    if (p->pack_a == A_TILES && !p->share_a) p->rows = even(p->m, upper(p->rows, lower(BAND, gemm_parts(p->m, MANY_TASKS / 2))), p->tile);
+    p->band = p->pack_a == A_TILES ? even(p->rows, p->share_a ? BAND / 8 : BAND, p->tile) : p->tile;
 }
 
 void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
@@ -115,7 +121,7 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
     p->tile = tile_rows[isa];
     p->phases = 0;
     p->shared = p->scratch = 0;
-    p->pack_a = p->pack_b = 0;
+    p->pack_a = p->pack_b = p->share_a = 0;
     p->rows = p->cols = p->group = p->stretch = p->chunk_cols = p->band = 0;
     p->batches = 1;
     for (int d = 0; d < p->batch_rank; d++) p->batches *= p->batch[d];
@@ -142,7 +148,7 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
     if (p->kind == GEMM_SHARED && !p->packed) {
         int64_t chunks = gemm_chunks(p);
         p->phases = (int)(chunks + 1);
-        p->shared = (size_t)(lower(chunks, 2) * p->group * p->chunk_cols * lower(p->k, p->depth) * bytes);
+        p->shared = (size_t)(lower(chunks, 2) * p->group * (p->chunk_cols + (p->share_a ? p->m : 0)) * lower(p->k, p->depth) * bytes);
     } else if (p->kind == GEMM_SPLIT) {
         p->phases = 2;
         p->shared = (size_t)(p->batches * gemm_parts(p->k, p->stretch) * p->m * p->n * bytes);
@@ -152,7 +158,7 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
     if (few) p->scratch = (size_t)(p->k * upper(vec, p->m) * bytes);
     else {
         int64_t a = p->pack_a == A_TILES ? p->depth : p->pack_a == A_ROWS ? gemm_pitch(p->depth, vec) : 0;
-        p->scratch = (size_t)((p->depth * (p->pack_b == B_BLOCK ? padded : p->kind == GEMM_SHARED || p->packed ? 0 : width) + p->band * a) * bytes);
+        p->scratch = (size_t)((p->depth * (p->pack_b == B_BLOCK ? padded : p->kind == GEMM_SHARED || p->packed ? 0 : width) + (p->share_a ? 0 : p->band * a)) * bytes);
     }
 }
 
@@ -172,7 +178,7 @@ int64_t heed_gemm_tasks(const heed_gemm *p, int phase)
     }
     if (phase < chunks) {
         gemm_chunk c = gemm_chunk_of(p, phase, width);
-        tasks += c.matrices * c.b_units * c.k_units;
+        tasks += c.matrices * (c.b_units + c.a_units);
     }
     return tasks;
 }

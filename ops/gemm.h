@@ -45,7 +45,7 @@ typedef struct heed_gemm {
     size_t shared, scratch;      /* bytes needed once a product and once a thread, both 64-byte aligned; 0: NULL will do */
     heed_isa isa;
     int kind;                    /* how it is computed: see gemm.c */
-    int tile, pack_a, pack_b;    /* rows of a register tile; what is copied of A and B first */
+    int tile, pack_a, pack_b, share_a; /* rows of a register tile; what is copied of A and B first; A once for all tasks? */
     int64_t batches, group;      /* product of `batch`; blocks (or, with shared panels, matrices) in one go */
     int64_t rows, cols, depth;   /* a block of C, and the stretch of k it is summed over before the next */
     int64_t band;                /* rows of A that meet a panel of B before the next one does */

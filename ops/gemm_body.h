@@ -82,7 +82,21 @@ static FN(tile_fn) *const FN(tiles)[GEMM_TILE + 1][4] = {TILES(TILE_ENTRY)}; /* 
 /* out[p * step + i] = in(i, p) for i < count <= step, p < k. Lanes beyond `count` are written, never used. */
 static void FN(pack)(REAL *out, int64_t step, const REAL *in, int64_t i_stride, int64_t p_stride, int64_t count, int64_t k)
 {
-    if (i_stride == 1) {
+    if (i_stride == 1 && count == 2 * LANES && step == count) {
+        for (int64_t p = 0; p < k; p++, in += p_stride, out += step) {
+            __builtin_prefetch(in + GEMM_AHEAD * p_stride);
+            __builtin_prefetch(in + GEMM_AHEAD * p_stride + LANES);
+            V(store)(out, V(load)(in));
+            V(store)(out + LANES, V(load)(in + LANES));
+        }
+    } else if (i_stride == 1 && count <= LANES && step == count) { /* a whole vector reaches into the next p, but not beyond the last */
+        const REAL *end = out + k * step;
+        for (; end - out >= LANES; in += p_stride, out += step) {
+            __builtin_prefetch(in + GEMM_AHEAD * p_stride);
+            V(store)(out, V(load_edge)(in, count));
+        }
+        for (; out < end; in += p_stride, out += step) V(store_edge)(out, V(load_edge)(in, count), count);
+    } else if (i_stride == 1) {
         const REAL *end = out + k * step; /* a whole vector may reach into the next p, but not beyond the last */
         for (int64_t p = 0; p < k; p++, in += p_stride, out += step) {
             for (int64_t i = 0; i < count; i += LANES) {
@@ -129,12 +143,12 @@ static void FN(copy_rows)(REAL *out, int64_t pitch, const REAL *a, int64_t a_row
 }
 
 /* One block of C: all stretches of k in turn; in each, bands of A, panels of B, tiles of a band, so that the band stays in L1 or L2, B
- * in L2. `panels` holds B already packed, `whole` deep, every panel of full width if `wide`; or is NULL. */
+ * in L2. `panels` holds B already packed, `whole` deep, every panel of full width if `wide`; or is NULL. `packed` holds A so, or is NULL. */
 static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c, int64_t c_row, int64_t rows, int64_t cols, int64_t k,
-                      REAL alpha, int add, const REAL *panels, int64_t whole, int wide, REAL *scratch)
+                      REAL alpha, int add, const REAL *panels, int64_t whole, int wide, const REAL *packed, REAL *scratch)
 {
     const int64_t width = GEMM_TILE_VECTORS * LANES, pitch = gemm_pitch(p->depth, LANES);
-    const int64_t tile = p->band >= rows ? gemm_parts(rows, gemm_parts(rows, p->tile)) : p->tile;
+    const int64_t tile = !packed && p->band >= rows ? gemm_parts(rows, gemm_parts(rows, p->tile)) : p->tile;
     const int64_t block_depth = k < p->depth ? k : p->depth, padded = gemm_parts(cols, width) * width;
     REAL *own_b = scratch, *own_a = scratch + (panels ? 0 : block_depth * (p->pack_b == B_BLOCK ? padded : width));
     for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += p->depth) {
@@ -145,7 +159,9 @@ static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c,
         for (int64_t i0 = 0; i0 < rows; i0 += p->band) {
             const int64_t band = rows - i0 < p->band ? rows - i0 : p->band;
             const REAL *a0 = a + i0 * p->a_row + p0 * p->a_col;
-            if (p->pack_a == A_TILES) FN(pack_tiles)(own_a, a0, p->a_row, p->a_col, tile, TILES_OF_A, band, all, depth);
+            const REAL *tiles = packed ? packed + i0 * whole : own_a;
+            if (packed) ;
+            else if (p->pack_a == A_TILES) FN(pack_tiles)(own_a, a0, p->a_row, p->a_col, tile, TILES_OF_A, band, all, depth);
             else if (p->pack_a == A_ROWS) FN(copy_rows)(own_a, pitch, a0, p->a_row, band, depth);
             for (int64_t j = 0; j < cols; j += width) {
                 const int64_t count = cols - j < width ? cols - j : width;
@@ -163,7 +179,7 @@ static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c,
                 }
                 for (int64_t i = 0; i < band; i += tile) {
                     const int64_t m = band - i < tile ? band - i : tile;
-                    const REAL *ai = p->pack_a == A_TILES ? own_a + i * depth : p->pack_a == A_ROWS ? own_a + i * pitch : a0 + i * p->a_row;
+                    const REAL *ai = p->pack_a == A_TILES ? tiles + i * depth : p->pack_a == A_ROWS ? own_a + i * pitch : a0 + i * p->a_row;
                     const int64_t a_row = p->pack_a == A_TILES ? 1 : p->pack_a == A_ROWS ? pitch : p->a_row;
                     FN(tiles)[m][count > LANES](depth, ai, a_row, p->pack_a == A_TILES ? m : p->a_col, bj, b_row,
                                                 c + (i0 + i) * c_row + j, c_row, count, alpha, add);
@@ -303,7 +319,7 @@ static void FN(local_task)(const heed_gemm *p, int64_t task, REAL *scratch)
         const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + j.at * (p->packed ? p->k : p->b_col);
         REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + j.at;
         if (p->kind == GEMM_ROWS) FN(few_rows)(p, a, b, c, j.count, scratch);
-        else FN(block)(p, a, b, c, p->c_row, i.count, j.count, p->k, (REAL)p->alpha, p->accumulate, p->packed ? b : NULL, p->k, p->packed, scratch);
+        else FN(block)(p, a, b, c, p->c_row, i.count, j.count, p->k, (REAL)p->alpha, p->accumulate, p->packed ? b : NULL, p->k, p->packed, NULL, scratch);
         if (p->done) p->done(p->context, batch, i.at, i.count, j.at, j.count, c, p->c_row);
     }
 }
@@ -320,7 +336,7 @@ static void FN(split_task)(const heed_gemm *p, int phase, int64_t task, REAL *sh
         gemm_span j = gemm_cut(p->n, p->cols, task / rows % cols), k = gemm_cut(p->k, p->stretch, task / rows / cols);
         const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row + k.at * p->a_col;
         const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + j.at * p->b_col + k.at * p->b_row;
-        FN(block)(p, a, b, part + k.at / p->stretch * size + i.at * p->n + j.at, p->n, i.count, j.count, k.count, 1, 0, NULL, 0, 0, scratch);
+        FN(block)(p, a, b, part + k.at / p->stretch * size + i.at * p->n + j.at, p->n, i.count, j.count, k.count, 1, 0, NULL, 0, 0, NULL, scratch);
         return;
     }
     REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row;
@@ -337,6 +353,12 @@ static void FN(split_task)(const heed_gemm *p, int phase, int64_t task, REAL *sh
     if (p->done) p->done(p->context, batch, i.at, i.count, 0, p->n, c, p->c_row);
 }
 
+/* Elements of a chunk at most. */
+static inline int64_t FN(half)(const heed_gemm *p)
+{
+    return p->group * (p->chunk_cols + (p->share_a ? p->m : 0)) * (p->k < p->depth ? p->k : p->depth);
+}
+
 /* SHARED: phase q multiplies chunk q - 1 and, after that, packs chunk q, each chunk in its half of `shared`; chunks are counted over
  * (group of matrices, columns, k), k fastest. */
 static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *shared, REAL *scratch)
@@ -349,11 +371,11 @@ static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *s
             const int64_t matrix = task / chunk.blocks, unit = task % chunk.blocks, batch = chunk.first + matrix;
             const int64_t row_parts = gemm_parts(p->m, p->rows); /* rows fastest: consecutive tasks share columns of B in L2 */
             const gemm_span i = gemm_cut(p->m, p->rows, unit % row_parts), j = gemm_cut(n.count, p->cols, unit / row_parts);
-            const REAL *half = shared + (phase - 1) % 2 * p->group * p->chunk_cols * p->depth;
-            const REAL *panels = half + (matrix * chunk.padded + j.at) * k.count;
+            const REAL *half = shared + (phase - 1) % 2 * FN(half)(p), *panels = half + matrix * chunk.elements + j.at * k.count;
             const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row + k.at * p->a_col;
             REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + n.at + j.at;
-            FN(block)(p, a, NULL, c, p->c_row, i.count, j.count, k.count, (REAL)p->alpha, p->accumulate || k.at > 0, panels, k.count, 0, scratch);
+            FN(block)(p, a, NULL, c, p->c_row, i.count, j.count, k.count, (REAL)p->alpha, p->accumulate || k.at > 0, panels, k.count, 0,
+                      p->share_a ? half + matrix * chunk.elements + chunk.padded * k.count + i.at * k.count : NULL, scratch);
             if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
             return;
         }
@@ -361,12 +383,19 @@ static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *s
     }
     const gemm_chunk chunk = gemm_chunk_of(p, phase, width);
     const gemm_span k = chunk.k, n = chunk.n;
-    const int64_t units = chunk.b_units * chunk.k_units, matrix = task / units, unit = task % units;
-    const gemm_span q = gemm_cut(k.count, GEMM_PACK_DEPTH, unit % chunk.k_units), j = gemm_cut(n.count, GEMM_PACK_PANELS * width, unit / chunk.k_units);
-    const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, chunk.first + matrix);
-    REAL *half = shared + phase % 2 * p->group * p->chunk_cols * p->depth;
-    FN(pack_tiles)(half + (matrix * chunk.padded + j.at) * k.count, b + (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col, p->b_col, p->b_row, width,
-                   PANELS, j.count, q, k.count);
+    const int64_t units = chunk.b_units + chunk.a_units, matrix = task / units, batch = chunk.first + matrix;
+    REAL *panels = shared + phase % 2 * FN(half)(p) + matrix * chunk.elements;
+    int64_t unit = task % units;
+    if (unit < chunk.b_units) {
+        const int64_t parts = gemm_parts(k.count, chunk.b_depth);
+        const gemm_span q = gemm_cut(k.count, chunk.b_depth, unit % parts), j = gemm_cut(n.count, chunk.b_cols, unit / parts);
+        const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col;
+        FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, width, PANELS, j.count, q, k.count);
+    } else {
+        const gemm_span q = gemm_cut(k.count, chunk.a_depth, unit - chunk.b_units);
+        const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + (k.at + q.at) * p->a_col;
+        FN(pack_tiles)(panels + chunk.padded * k.count, a, p->a_row, p->a_col, p->tile, TILES_OF_A, p->m, q, k.count);
+    }
 }
 
 void PUBLIC(task)(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)

@@ -7,7 +7,7 @@
 
 /* How a product is computed:
  * LOCAL   one phase; a task is a few blocks of C, and copies what it needs of B for itself
- * SHARED  B in chunks: while a chunk is multiplied the next one is copied into panels for all tasks; big products
+ * SHARED  B (and transposed A) in chunks: while a chunk is multiplied the next one is copied into panels for all tasks; big products
  * SPLIT   k in stretches, each giving a product of its own; a second phase adds these in order; small C, long k
  * ROWS    one phase; a few rows times a wide B that is read once, in place, at the speed of memory: decoding
  * CBLAS   one task calls the library (gemm_cblas.c) */
@@ -54,11 +54,14 @@ typedef struct gemm_chunk {
     gemm_span n, k;              /* the part of B */
     int64_t first, matrices;     /* of the batch */
     int64_t padded;              /* columns of its panels */
-    int64_t b_units, k_units;    /* packing: stretches of columns and of k */
+    int64_t elements;            /* of one matrix in `shared`: panels of B, then tiles of A if they are shared too */
+    int64_t b_cols, b_depth, b_units; /* what one task packs of B, and how many such tasks there are */
+    int64_t a_depth, a_units;    /* the same for A: all rows */
     int64_t blocks;              /* of one matrix of C */
 } gemm_chunk;
 
-enum { GEMM_PACK_PANELS = 4, GEMM_PACK_DEPTH = 256 }; /* what one task packs */
+/* A task packs long lines of what is contiguous across panels (memory is fastest when read on and on), few panels of what is not. */
+enum { GEMM_PACK_COLS = 2048, GEMM_PACK_LINES = 32, GEMM_PACK_PANELS = 4, GEMM_PACK_DEPTH = 256 };
 
 static inline int64_t gemm_chunks(const heed_gemm *p)
 {
@@ -74,8 +77,12 @@ static inline gemm_chunk gemm_chunk_of(const heed_gemm *p, int64_t i, int64_t wi
     c.first = i / k_parts / n_parts * p->group;
     c.matrices = gemm_cut(p->batches, p->group, i / k_parts / n_parts).count;
     c.padded = gemm_parts(c.n.count, width) * width;
-    c.b_units = gemm_parts(c.n.count, GEMM_PACK_PANELS * width);
-    c.k_units = gemm_parts(c.k.count, GEMM_PACK_DEPTH);
+    c.elements = (c.padded + (p->share_a ? p->m : 0)) * c.k.count;
+    c.b_cols = p->b_col == 1 ? GEMM_PACK_COLS / width * width : GEMM_PACK_PANELS * width;
+    c.b_depth = p->b_col == 1 ? GEMM_PACK_LINES : GEMM_PACK_DEPTH;
+    c.b_units = gemm_parts(c.n.count, c.b_cols) * gemm_parts(c.k.count, c.b_depth);
+    c.a_depth = p->a_row == 1 ? GEMM_PACK_LINES : GEMM_PACK_DEPTH;
+    c.a_units = p->share_a ? gemm_parts(c.k.count, c.a_depth) : 0;
     c.blocks = gemm_parts(p->m, p->rows) * gemm_parts(c.n.count, p->cols);
     return c;
 }

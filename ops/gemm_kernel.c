@@ -12,7 +12,7 @@
 
 /* What pack_tiles makes: tiles as high as they are, panels of one or two vectors as they need, or all of two. */
 enum { TILES_OF_A, PANELS, WIDE_PANELS };
-enum { GEMM_SLICE = 8, GEMM_AHEAD = 32 }; /* rows of the source that are read together; how far ahead they are fetched */
+enum { GEMM_SLICE = 8, GEMM_AHEAD = 8 }; /* rows of the source that are read together; how far ahead they are fetched */
 
 /* Keeps a value in a register: gcc otherwise folds loads back into every multiplication that uses them. */
 #if defined(__x86_64__)
