@@ -154,11 +154,12 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
     size_t links = ((size_t)count * sizeof *x + 15) & ~(size_t)15, head = (sizeof(heed_tensor) + 15) & ~(size_t)15;
     char *memory = arena_alloc(&g->nodes, head + links + op->attr_size);
     if (!memory) return heed_graph_fail(g, HEED_NO_MEMORY, "%s: no memory for the graph", op->name);
-    heed_tensor *t = (heed_tensor *)(void *)memory;
-    t->x = (heed_tensor **)(void *)(memory + head);
-    t->attr = op->attr_size ? memory + head + links : NULL;
+    heed_tensor *t = (heed_tensor *)(void *)memory, **own = (heed_tensor **)(void *)(memory + head), *last = NULL;
+    void *copy = op->attr_size ? memory + head + links : NULL;
+    t->x = own; /* what was just written is not read back from the node: that is slow */
+    t->attr = copy;
     t->count = count;
-    if (op->attr_size) memcpy(t->attr, attr, op->attr_size);
+    if (copy) memcpy(copy, attr, op->attr_size);
     for (int i = 0; i < count; i++) {
         heed_tensor *in = x[i];
         if (!heed_is_of(g, in))
@@ -168,15 +169,15 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
             in = heed_copied(g, in);
             if (g->error.code) return &g->failed;
         }
-        t->x[i] = in;
+        own[i] = last = in;
     }
     heed_shaping s;
     s.g = g;
     s.op = op;
     s.count = count;
-    s.x = t->x;
-    s.attr = t->attr;
-    s.dtype = count ? (heed_dtype)t->x[count - 1]->dtype : HEED_F32;
+    s.x = own;
+    s.attr = copy;
+    s.dtype = last ? (heed_dtype)last->dtype : HEED_F32;
     s.rank = 0;
     s.offset = 0;
     if (!op->shape(&s)) {

@@ -61,12 +61,15 @@ static void place_slots(const pass *p, heed_span *span, char *scratch, int64_t t
     }
 }
 
+/* What is passed on by value is made where it is passed: reading back what was just written in pieces is slow. */
 static void run_tile(const pass *p, const heed_span *span, heed_tile whole)
 {
+    const int64_t first_row = whole.first / (whole.pitch ? whole.pitch : 1);
+    heed_tile t = whole;
+    heed_span x[MAX_OPERANDS];
     for (int i = 0; i < p->instructions; i++) {
         const instruction *ins = &p->instruction[i];
-        heed_tile t = whole;
-        heed_span x[MAX_OPERANDS], y = span[ins->y];
+        const heed_span *y = &span[ins->y];
         t.attr = ins->attr;
         t.count = ins->count;
         t.rank = ins->rank;
@@ -75,27 +78,31 @@ static void run_tile(const pass *p, const heed_span *span, heed_tile whole)
         t.to = (heed_dtype)ins->to;
         if (ins->by_row) { /* one number a row: a single long row */
             for (int k = 0; k < ins->count; k++) {
-                const slot *s = &p->slot[ins->x[k]];
-                x[k] = span[ins->x[k]];
-                x[k].col = s->kind == SLOT_MEMORY ? x[k].row : 1;
+                const heed_span *from = &span[ins->x[k]];
+                x[k].p = from->p;
                 x[k].row = 0;
+                x[k].col = p->slot[ins->x[k]].kind == SLOT_MEMORY ? from->row : 1;
             }
-            y = (heed_span){y.p, 0, 1};
-            t.first = whole.first / (whole.pitch ? whole.pitch : 1);
+            t.first = first_row;
             t.pitch = t.cols = whole.rows;
             t.rows = 1;
-        } else {
-            bool dense = t.rows > 1 && y.row == t.cols && y.col == 1 && t.pitch == t.cols && ins->op && ins->op->kind == HEED_MAP;
-            for (int k = 0; k < ins->count; k++) {
-                x[k] = span[ins->x[k]];
-                dense = dense && ((x[k].row == t.cols && x[k].col == 1) || (x[k].row == 0 && x[k].col == 0));
-            }
-            if (dense) {
-                t.cols *= t.rows;
-                t.rows = 1;
-            }
+            ins->run(&t, (heed_span){y->p, 0, 1}, x);
+            continue;
         }
-        ins->run(&t, y, x);
+        t.rows = whole.rows;
+        t.cols = whole.cols;
+        t.first = whole.first;
+        t.pitch = whole.pitch;
+        bool dense = t.rows > 1 && y->row == t.cols && y->col == 1 && t.pitch == t.cols && ins->op && ins->op->kind == HEED_MAP;
+        for (int k = 0; k < ins->count; k++) {
+            x[k] = span[ins->x[k]];
+            dense = dense && ((x[k].row == t.cols && x[k].col == 1) || (x[k].row == 0 && x[k].col == 0));
+        }
+        if (dense) {
+            t.cols *= t.rows;
+            t.rows = 1;
+        }
+        ins->run(&t, *y, x);
     }
 }
 
