@@ -14,36 +14,43 @@ static const char *human(double x, char text[16])
     return text;
 }
 
-typedef struct row { int64_t nodes, passes, kernels; double flops, bytes; } row;
+typedef struct row { int64_t nodes, passes, kernels, again; double flops, bytes; } row;
 
 static void add_step(row *r, const plan_step *s)
 {
     r->nodes += s->nodes;
     r->passes += s->pass != NULL;
     r->kernels += s->kernel != NULL;
+    r->again += s->again;
     r->flops += s->flops;
     r->bytes += s->bytes;
 }
 
-static void print_row(FILE *out, int width, const char *name, const row *r)
+static void print_row(FILE *out, int width, const char *name, const row *r, bool budget)
 {
     char flops[16], bytes[16];
-    fprintf(out, "%-*s  %7" PRId64 "  %7" PRId64 "  %7" PRId64 "  %9s  %9s\n", width, name, r->nodes, r->passes, r->kernels, human(r->flops, flops),
+    fprintf(out, "%-*s  %7" PRId64 "  %7" PRId64 "  %7" PRId64 "  %9s  %9s", width, name, r->nodes, r->passes, r->kernels, human(r->flops, flops),
             human(r->bytes, bytes));
+    if (budget) fprintf(out, "  %7" PRId64, r->again);
+    fprintf(out, "\n");
 }
 
 static void print_table(const heed_graph *g, const plan *p, row *rows, const row *total, FILE *out)
 {
     int width = 5;
+    bool budget = p->unlimited > 0;
     for (size_t i = 0; i < p->count; i++) add_step(&rows[g->tape[p->steps[i].node]->scope], &p->steps[i]);
     for (size_t s = 0; s < g->scope_count; s++)
         if (rows[s].nodes && (int)strlen(g->scopes[s].path) > width) width = (int)strlen(g->scopes[s].path);
-    fprintf(out, "%-*s  %7s  %7s  %7s  %9s  %9s\n", width, "scope", "nodes", "passes", "kernels", "FLOPs", "bytes");
+    fprintf(out, "%-*s  %7s  %7s  %7s  %9s  %9s%s\n", width, "scope", "nodes", "passes", "kernels", "FLOPs", "bytes", budget ? "    again" : "");
     for (size_t s = 0; s < g->scope_count; s++)
-        if (rows[s].nodes) print_row(out, width, s ? g->scopes[s].path : "-", &rows[s]);
-    print_row(out, width, "all", total);
+        if (rows[s].nodes) print_row(out, width, s ? g->scopes[s].path : "-", &rows[s], budget);
+    print_row(out, width, "all", total, budget);
     fprintf(out, "values at most %.2f MiB (%.2f MiB of them stored), %zu buffers, scratch %.2f MiB a thread, %" PRId64 " steps in sequence\n",
             (double)p->peak / 1048576, (double)p->stored_bytes / 1048576, p->buffers, (double)p->scratch / 1048576, p->depth);
+    if (budget)
+        fprintf(out, "within a budget of %.2f MiB: %" PRId64 " passes and kernels run again; without it values take %.2f MiB\n", (double)g->budget / 1048576,
+                total->again, (double)p->unlimited / 1048576);
 }
 
 heed_code heed_graph_explain(heed_graph *g, heed_tensor *target, bool backward, heed_cost *cost, FILE *out)
@@ -65,7 +72,7 @@ heed_code heed_graph_explain(heed_graph *g, heed_tensor *target, bool backward, 
     row total = {0};
     for (size_t i = 0; i < p->count; i++) add_step(&total, &p->steps[i]);
     if (cost)
-        *cost = (heed_cost){total.nodes, total.passes, total.kernels, (int64_t)total.flops, (int64_t)total.bytes, (int64_t)p->peak, p->depth};
+        *cost = (heed_cost){total.nodes, total.passes, total.kernels, (int64_t)total.flops, (int64_t)total.bytes, (int64_t)p->peak, p->depth, total.again};
     if (!out) return HEED_OK;
     row *rows = arena_alloc(&g->nodes, g->scope_count * sizeof *rows);
     if (!rows) {

@@ -91,6 +91,11 @@ void heed_graph_threads(heed_graph *g, int threads)
 
 int heed_graph_threads_now(const heed_graph *g) { return g->threads; }
 
+void heed_graph_budget(heed_graph *g, size_t bytes)
+{
+    if (!g->immortal) g->budget = bytes;
+}
+
 void heed_graph_training(heed_graph *g, bool training)
 {
     if (!g->immortal) g->training = training;

@@ -73,6 +73,7 @@ struct heed_graph {
     struct plan_cache *plans;
     void *scratch;       size_t scratch_size; /* of all threads together */
     uint64_t seed, step, draws;
+    size_t budget;                       /* bytes of values; 0: any */
     int threads;                         /* as asked for; 0: find out */
     struct heed_profile *profile;        /* or NULL; the caller's */
     uint32_t derived;                    /* nodes from this id on were recorded by derivatives, or after them */

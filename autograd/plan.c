@@ -2,6 +2,7 @@
 #include "autograd/flow.h"
 #include "autograd/profiling.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { PLANS = 32 };
@@ -130,7 +131,7 @@ static bool new_value(planning *w, const heed_tensor *t)
 }
 
 /* Steps nearby need not wait for each other's memory if it is not taken again at once. So lives are drawn out where that costs little. */
-enum { LONGER = 8, MOST_DRAWN_OUT = 1024, DEARER = 8 };
+enum { LONGER = 8, MOST_DRAWN_OUT = 1024, DEARER = 8, MOST_DEARER = 4 << 20 };
 
 static bool draw_out(planning *w)
 {
@@ -145,7 +146,7 @@ static bool draw_out(planning *w)
         other[i].to += LONGER;
     }
     if (!heed_lay_out(&w->g->work, other, count, &top)) return false;
-    if (top > p->peak + p->peak / DEARER) return true;
+    if (top > p->peak + p->peak / DEARER || top > p->peak + MOST_DEARER || (w->g->budget && top > w->g->budget)) return true;
     for (size_t i = 0; i < count; i++) w->lives[p->stored_count + i].at = other[i].at;
     p->peak = top;
     return true;
@@ -273,6 +274,64 @@ static int64_t depth_of(planning *w)
     return most;
 }
 
+static bool build_turn(planning *w, const plan_turn *t)
+{
+    narrowed n;
+    if (!t->wanted) return build_step(w, t->group);
+    if (!heed_narrow(w, t, &n) || !build_step(w, t->group)) return false;
+    w->p->steps[w->p->count - 1].again = true;
+    heed_widen(w, t, &n);
+    return true;
+}
+
+/* Steps and places: stored values first, one after another, then the lives of all others. */
+static bool build(planning *w)
+{
+    heed_graph *g = w->g;
+    plan *p = w->p;
+    size_t n = g->count;
+    p->place = arena_alloc(&p->memory, n * sizeof *p->place);
+    if (!p->place) return false;
+    p->placed = n;
+    memset(p->place, -1, n * sizeof *p->place);
+    memset(w->life_of, -1, n * sizeof *w->life_of);
+    w->lives = NULL;
+    w->life_count = w->life_capacity = 0;
+    for (uint32_t id = 0; id < n; id++) {
+        size_t size;
+        if (!(w->needed[id] & 2) || !is_computed(g->tape[id])) continue;
+        if (!bytes_of(g->tape[id], &size) || !arena_grow(&p->memory, (void **)&p->stored, &p->stored_capacity, p->stored_count + 1, sizeof *p->stored))
+            return false;
+        p->stored[p->stored_count++] = id;
+        if (!new_value(w, g->tape[id])) return false;
+        w->lives[w->life_of[id]].at = p->stored_bytes;
+        p->stored_bytes += heed_padded(size);
+        if (p->stored_bytes > SIZE_MAX / 4) return false;
+    }
+    for (size_t i = 0; i < (w->turns ? w->turn_count : w->group_count); i++)
+        if (w->turns ? !build_turn(w, &w->turns[i]) : w->groups[i].count && !build_step(w, (int32_t)i)) return false;
+    return settle(w);
+}
+
+/* A plan that is larger than the budget is made again by turns. */
+static bool keep_to_budget(planning *w, size_t budget)
+{
+    plan *p = w->p;
+    size_t least, unlimited = p->peak;
+    if (!heed_budget_turns(w, budget, &least)) return false;
+    if (!w->turns) {
+        bool large = least >= (size_t)10 << 20;
+        double unit = large ? 1048576 : 1024;
+        heed_graph_fail(w->g, HEED_INVALID, "run: a memory budget of %.1f %s for values is too small: at least %.1f are needed", (double)budget / unit,
+                        large ? "MiB" : "KiB", ceil((double)least / unit * 10) / 10);
+        return false;
+    }
+    arena memory = p->memory;
+    arena_reset(&memory);
+    *p = (plan){.memory = memory, .key = p->key, .unlimited = unlimited};
+    return build(w);
+}
+
 static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *targets, bool fuse)
 {
     size_t n = g->count;
@@ -280,8 +339,7 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     planning w = {.g = g, .p = p, .fuse = fuse};
     w.needed = arena_alloc(&g->work, 3 * n);
     w.group_of = arena_alloc(&g->work, 5 * n * sizeof *w.group_of);
-    p->place = arena_alloc(&p->memory, n * sizeof *p->place);
-    if (!w.needed || !w.group_of || !p->place) return false;
+    if (!w.needed || !w.group_of) return false;
     w.outside = w.needed + n;
     w.again = w.needed + 2 * n;
     w.life_of = w.group_of + n;
@@ -291,27 +349,11 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     memset(w.needed, 0, 3 * n);
     memset(w.group_of, -1, 3 * n * sizeof *w.group_of);
     memset(w.uses, 0, 2 * n * sizeof *w.uses);
-    memset(p->place, -1, n * sizeof *p->place);
-    p->placed = n;
     mark_needed(&w, count, targets);
     if (!heed_group_nodes(&w) || !heed_find_again(&w)) return false;
     find_uses(&w);
     fold_accumulations(&w);
-    /* stored values first, one after another */
-    for (uint32_t id = 0; id < n; id++) {
-        size_t size;
-        if (!(w.needed[id] & 2) || !is_computed(g->tape[id])) continue;
-        if (!bytes_of(g->tape[id], &size) || !arena_grow(&p->memory, (void **)&p->stored, &p->stored_capacity, p->stored_count + 1, sizeof *p->stored))
-            return false;
-        p->stored[p->stored_count++] = id;
-        if (!new_value(&w, g->tape[id])) return false;
-        w.lives[w.life_of[id]].at = p->stored_bytes;
-        p->stored_bytes += heed_padded(size);
-        if (p->stored_bytes > SIZE_MAX / 4) return false;
-    }
-    for (size_t i = 0; i < w.group_count; i++)
-        if (w.groups[i].count && !build_step(&w, (int32_t)i)) return false;
-    if (!settle(&w)) return false;
+    if (!build(&w) || (fuse && g->budget && p->peak > g->budget && !keep_to_budget(&w, g->budget))) return false;
     p->depth = depth_of(&w);
     return p->depth >= 0;
 }
@@ -324,6 +366,7 @@ plan *heed_plan_for(heed_graph *g, int count, heed_tensor *const *targets, bool 
     }
     plan_cache *c = g->plans;
     uint64_t key = heed_mix(g->hash, (uint64_t)g->count << 1 | fuse);
+    if (g->budget && fuse) key = heed_mix(key, g->budget);
     for (int i = 0; i < count; i++) key = heed_mix(key, targets[i]->id);
     plan *oldest = &c->plan[0];
     for (int i = 0; i < PLANS; i++) {

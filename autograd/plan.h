@@ -84,6 +84,7 @@ typedef struct plan_step {
     size_t bound;              /* its first binding */
     uint32_t after;            /* steps it waits for: bit k is the one k + 1 before it; flow.h */
     int32_t nodes;             /* computed by it */
+    bool again;                /* ran before: its results were let go to keep to the budget */
     double flops, bytes;
 } plan_step;
 
@@ -100,6 +101,7 @@ typedef struct plan {
     int64_t *place;      size_t placed, place_capacity; /* by node id; -1: not computed by this plan */
     uint32_t *stored;    size_t stored_count, stored_capacity;
     size_t stored_bytes, peak, scratch;
+    size_t unlimited;          /* the peak without a budget */
     size_t buffers;
     int64_t depth;
     double work;               /* rough operations: decides whether threads pay */
@@ -124,6 +126,10 @@ typedef struct group {
 /* What lies in memory during steps from ... to: a value, or what the tasks of a step share. */
 typedef struct life { uint32_t node; int32_t from, to; size_t size, at; } life;
 
+/* A group's step; with `wanted`, run again for these values only. */
+typedef struct plan_turn { int32_t group, wanted_count; const uint32_t *wanted; } plan_turn;
+typedef struct narrowed { group whole; uint32_t *members; uint8_t *outside; } narrowed; /* what heed_widen brings back */
+
 typedef struct planning {      /* lives while a plan is made */
     heed_graph *g;
     plan *p;
@@ -139,6 +145,8 @@ typedef struct planning {      /* lives while a plan is made */
     size_t group_count, group_capacity;
     life *lives;               /* stored values first */
     size_t life_count, life_capacity;
+    plan_turn *turns;               /* to keep to a budget; NULL: every group once */
+    size_t turn_count;
     int32_t *life_of;          /* by root id: the life that steps from here on read, or -1 */
 } planning;
 
@@ -153,6 +161,11 @@ bool heed_bind_attr(planning *w, void *where, uint32_t node);
 bool heed_bind_value(planning *w, void *where, const heed_tensor *t); /* the step that is being built reads or writes it: it lives as long */
 /* Gives every life its place from *top on, so that no two that overlap in time share a byte; *top becomes the end. False without memory. */
 bool heed_lay_out(arena *work, life *lives, size_t count, size_t *top);
+/* budget.c: fills turns, for a plan that was built without a budget and is larger; none where the budget is too small, *least would do. False
+ * without memory. */
+bool heed_budget_turns(planning *w, size_t budget, size_t *least);
+bool heed_narrow(planning *w, const plan_turn *t, narrowed *n);
+void heed_widen(planning *w, const plan_turn *t, const narrowed *n);
 size_t heed_padded(size_t size); /* what a value of so many bytes takes */
 
 /* --- execution ---------------------------------------------------------------------------------------------------------------- */

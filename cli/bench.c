@@ -14,6 +14,7 @@ typedef struct how {
     const char *set;
     int64_t threads, steps, warmup;
     double flops;   /* of a unit */
+    size_t memory;
     bool serve;
     profiling watch;
 } how;
@@ -102,6 +103,7 @@ static heed_code run(const bench_case *c, how *h, heed_error *e)
 {
     bench_work w;
     bench_begin(&w, c, h->set, (int)h->threads, e);
+    if (!e->code) heed_graph_budget(w.graph, h->memory);
     for (int64_t i = 0; i < h->warmup && !e->code; i++) bench_step(&w, c, e);
     if (!e->code) h->flops = count_flops(&w, c, e);
     if (!e->code) h->serve ? serve(&w, c, h, e) : report(&w, c, h->steps ? h->steps : c->steps, h, e);
@@ -142,7 +144,7 @@ static int run_all(const char *names, how *h)
 
 int verb_bench(int argc, char **argv)
 {
-    const char *words[1], *threads = NULL, *steps = NULL, *warmup = "2";
+    const char *words[1], *threads = NULL, *steps = NULL, *warmup = "2", *memory = NULL;
     how h = {0};
     bool listed = false, peak = false;
     const flag flags[] = {
@@ -150,6 +152,7 @@ int verb_bench(int argc, char **argv)
         {"threads", "N", &threads, NULL, NULL, "threads (OMP_NUM_THREADS, else all cores)"},
         {"steps", "N", &steps, NULL, NULL, "units to measure (the case's own number)"},
         {"warmup", "N", &warmup, NULL, NULL, "units before that (2)"},
+        {"memory", "SIZE", &memory, NULL, NULL, "values of a step take at most so much (512M, 2G): what does not fit is computed again"},
         {"serve", NULL, NULL, NULL, &h.serve, "read a number of units a line, answer with the seconds of one"},
         PROFILING_FLAGS(&h.watch),
         {"list", NULL, NULL, NULL, &listed, "the cases and their shapes"},
@@ -172,5 +175,6 @@ int verb_bench(int argc, char **argv)
     if (!count) return usage_error("bench", "name a case, several with commas, or all; --list names them");
     if (h.serve && (h.watch.wanted || h.watch.trace)) return usage_error("bench", "--serve answers with times only: no --profile, no --trace");
     if (h.watch.trace && (strchr(words[0], ',') || !strcmp(words[0], "all"))) return usage_error("bench", "--trace FILE is for one case");
+    if (memory && !flag_size("bench", "memory", memory, &h.memory)) return STATUS_USAGE;
     return run_all(words[0], &h);
 }

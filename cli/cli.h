@@ -39,6 +39,8 @@ int read_flags(const char *verb, const char *about, const flag *flags, int argc,
 
 /* Whole numbers and decimals of options; false after a sentence. */
 bool flag_int(const char *verb, const char *name, const char *text, int64_t low, int64_t high, int64_t *value);
+/* Bytes, or with K, M, G or T times 1024, 1024^2, ...: "512M", "1.5G"; above 0. */
+bool flag_size(const char *verb, const char *name, const char *text, size_t *value);
 bool flag_real(const char *verb, const char *name, const char *text, double low, double high, double *value);
 
 #endif

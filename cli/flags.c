@@ -114,3 +114,18 @@ bool flag_real(const char *verb, const char *name, const char *text, double low,
     *value = v;
     return true;
 }
+
+bool flag_size(const char *verb, const char *name, const char *text, size_t *value)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double v = strtod(text, &end);
+    const char *unit = end != text && *end ? strchr(units, *end) : NULL;
+    for (int i = 0; unit && i <= unit - units; i++) v *= 1024;
+    if (end == text || end[unit != NULL] || !(v >= 1 && v <= (double)(SIZE_MAX / 4))) {
+        usage_error(verb, "--%s takes bytes, as 512M or 1.5G, not '%s'", name, text);
+        return false;
+    }
+    *value = (size_t)v;
+    return true;
+}

@@ -264,6 +264,7 @@ static heed_code train(training *t, heed_error *e)
     job *j = &t->j;
     t->g = heed_graph_new();
     heed_graph_threads(t->g, (int)t->a.thread_count);
+    heed_graph_budget(t->g, t->a.memory_bytes);
     t->started = seconds();
     if (training_begin(t, e) || plan(t, e)) return e->code;
     print_beginning(t, e);

@@ -10,7 +10,7 @@
 enum { MOST_SETS = 128, MOST_STEPS = 1000000000 };
 
 typedef struct arguments {
-    const char *run, *config, *model, *steps, *minutes, *threads, *seed, *src_units, *tgt_units, *from;
+    const char *run, *config, *model, *steps, *minutes, *threads, *memory, *seed, *src_units, *tgt_units, *from;
     data_files train, valid;
     const char *set_items[MOST_SETS];
     flag_list sets;
@@ -18,6 +18,7 @@ typedef struct arguments {
     profiling watch;
     int64_t step_count, thread_count;
     double minute_count;
+    size_t memory_bytes;
 } arguments;
 
 typedef struct training {

@@ -37,6 +37,7 @@ int verb_train(int argc, char **argv)
         {"config", "FILE", &a->config, NULL, NULL, "settings as lines of key = value; --set overrides them"},
         {"steps", "N", &a->steps, NULL, NULL, "train up to step N; a run that exists may be given more"},
         {"minutes", "M", &a->minutes, NULL, NULL, "train as many steps as fit in M minutes; the number is told"},
+        {"memory", "SIZE", &a->memory, NULL, NULL, "values of a step take at most so much (512M, 2G): what does not fit is computed again, with the same result"},
         {"threads", "N", &a->threads, NULL, NULL, "by default OMP_NUM_THREADS or all CPUs; the result is the same"},
         {"seed", "N", &a->seed, NULL, NULL, "as --set seed=N"},
         PROFILING_FLAGS(&a->watch),
@@ -57,6 +58,7 @@ int verb_train(int argc, char **argv)
     if (status < 0 && !words) status = usage_error("train", "name the run's folder");
     if (status < 0 && a->steps && a->minutes) status = usage_error("train", "--steps and --minutes exclude each other");
     if (status < 0 && a->steps && !flag_int("train", "steps", a->steps, 1, MOST_STEPS, &a->step_count)) status = STATUS_USAGE;
+    if (status < 0 && a->memory && !flag_size("train", "memory", a->memory, &a->memory_bytes)) status = STATUS_USAGE;
     if (status < 0 && a->threads && !flag_int("train", "threads", a->threads, 1, 256, &a->thread_count)) status = STATUS_USAGE;
     if (status < 0 && a->minutes && !flag_real("train", "minutes", a->minutes, 0.01, 1e6, &a->minute_count))
         status = STATUS_USAGE;
