@@ -47,12 +47,16 @@ static void FN(add_mask)(const heed_sdpa *p, REAL *score, int64_t b, int64_t h, 
     for (int64_t j = 0; j < count; j++) score[j] += mask[j * p->mask_col];
 }
 
+/* A weight whose word is below the first becomes 0, others are multiplied by the second. */
+static inline uint32_t FN(drop_threshold)(const heed_sdpa *p) { return p->dropout < 1 ? (uint32_t)(p->dropout * 0x1p32) : UINT32_MAX; }
+static inline REAL FN(keep_factor)(const heed_sdpa *p) { return p->dropout < 1 ? (REAL)(1 / (1 - p->dropout)) : 0; }
+
 /* The factors by which dropout multiplies weights key .. key + count - 1 of query t: 0 or 1 / (1 - p); key is a multiple of 4. */
 static void FN(drop_factors)(const heed_sdpa *p, REAL *factor, int64_t b, int64_t h, int64_t t, int64_t key, int64_t count)
 {
     const uint64_t row = (uint64_t)((b * p->heads + h) * p->queries + t), width = (uint64_t)(p->keys + 3) / 4;
-    const uint32_t threshold = p->dropout < 1 ? (uint32_t)(p->dropout * 0x1p32) : UINT32_MAX;
-    const REAL keep = p->dropout < 1 ? (REAL)(1 / (1 - p->dropout)) : 0;
+    const uint32_t threshold = FN(drop_threshold)(p);
+    const REAL keep = FN(keep_factor)(p);
     for (int64_t j = 0; j < count; j += 2 * VF) {
         union { vi v[2]; uint32_t word[2 * VF]; } draw;
         v_philox(p->seed, p->stream, row * width + (uint64_t)(key + j) / 4, &draw.v[0], &draw.v[1]);
@@ -228,6 +232,8 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
     }
 }
 
+#include "ops/attention_whole.h"
+
 /* dq of one head from its parts' contributions, in order */
 static void FN(add_parts)(const heed_sdpa *p, int64_t pair, int64_t parts, const REAL *shared)
 {
@@ -254,8 +260,10 @@ void TASK(const heed_sdpa *p, int phase, int64_t task, void *shared, void *scrat
     for (int64_t u = span.at; u < span.at + span.count; u++) {
         int64_t b = u / parts / p->heads, h = u / parts % p->heads;
         gemm_span part = gemm_cut(side, p->part, u % parts);
-        if (!p->backward) {
-            FN(forward)(p, b, h, part, scratch);
+        if (!p->backward || p->whole) {
+            if (!p->whole) FN(forward)(p, b, h, part, scratch);
+            else if (!p->backward) FN(forward_whole)(p, b, h, part, scratch);
+            else FN(backward_whole)(p, b, h, scratch);
             continue;
         }
         heed_rows d_q = p->d_q;

@@ -1,4 +1,5 @@
-/* The plan of blockwise attention, and its arithmetic for one instruction set: attention_body.h for float and for double. */
+/* The plan of blockwise attention, and its arithmetic for one instruction set: attention_body.h for float and for double; attention_whole.h
+ * where one block holds all keys. */
 #include "ops/attention_kernel.h"
 #include "ops/gemm_internal.h"
 #include "ops/simd_edge.h"
@@ -62,7 +63,24 @@ enum {
     MANY_TASKS = 32,       /* so that 16 threads end together */
     TASK_WORK = 1 << 18,   /* multiplications that outweigh fetching a task */
     LEAST_PART = 128,      /* queries or keys, below which packing the other side for each part costs too much */
+    WHOLE = 512,           /* forward: keys up to which they are one block, */
+    WHOLE_PANELS = 5120,   /* and elements of scores, keys and values for each lane of a vector */
 };
+
+/* See attention_whole.h; `width`: queries of a panel, and columns of one of gemm_internal.h. */
+static void prepare_whole(heed_sdpa *p, int64_t bytes, int64_t width)
+{
+    const int64_t pairs = p->batch * p->heads, dk = gemm_parts(p->qk_depth, width) * width, dv = gemm_parts(p->v_depth, width) * width;
+    int64_t elements = width * (p->qk_depth + 1), side = p->backward ? p->keys : p->queries, parts = 1;
+    if (!p->backward) parts = upper(1, lower(gemm_parts(MANY_TASKS, pairs), side / LEAST_PART));
+    p->query_block = width;
+    p->key_block = upper(1, p->keys);
+    p->part = p->backward ? upper(1, side) : gemm_parts(gemm_parts(side, parts), width) * width;
+    p->group = parts > 1 ? 1 : upper(1, TASK_WORK / upper(p->queries * p->keys * (p->qk_depth + p->v_depth), 1));
+    if (p->backward) elements += width * (p->v_depth + 3 * p->keys + dk + dv) + dk * p->keys; /* q', do'; scores, their gradient, weights; q, do; k */
+    else elements += (width + dv) * p->keys;
+    p->scratch = (size_t)((elements + 8 * width) * bytes);
+}
 
 void heed_sdpa_prepare_isa(heed_sdpa *p, int backward, heed_isa isa)
 {
@@ -75,6 +93,12 @@ void heed_sdpa_prepare_isa(heed_sdpa *p, int backward, heed_isa isa)
     p->shared = p->scratch = 0;
     if (!p->phases) return;
 
+    int64_t most = backward ? (p->causal ? 8 : 4) * lanes : lower(WHOLE, WHOLE_PANELS * lanes / (width + p->qk_depth + p->v_depth));
+    p->whole = p->queries > FEW_QUERIES && p->keys <= most && (!backward || p->queries <= most);
+    if (p->whole) {
+        prepare_whole(p, bytes, width);
+        return;
+    }
     int64_t tiles = !p->causal || p->queries > 512 ? 8 : backward ? 4 : 2; /* scores of a block stay in L2; a causal one is half in vain */
     p->query_block = upper(1, lower(p->queries, tiles * tile[isa]));
     p->key_block = upper(1, lower(p->keys, backward && isa != HEED_AVX512 ? 128 : 256));

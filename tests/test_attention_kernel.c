@@ -257,6 +257,7 @@ static void several_blocks(void)
     for (int options = 0; options < 32; options += 4) check((setting){1, 1, 290, 530, 8, 9, options, options % 8 == 4, 1});
     check((setting){1, 2, 530, 290, 16, 16, CAUSAL, 0, 10});
     check((setting){1, 1, 300, 300, 16, 16, CAUSAL | MASK, 0, 1});
+    check((setting){1, 1, 40, 520, 16, 16, CAUSAL | MASK, 0, 1});
     check((setting){2, 1, 3, 600, 32, 32, LENGTHS, 0, 30});
 }
 
