@@ -80,8 +80,7 @@ typedef struct flow_line { _Alignas(LINE) uint64_t value; } flow_line;
 typedef struct flow {
     const plan *p;
     int shares;
-    flow_line *oldest; /* steps before it are done */
-    flow_line *step;   /* of each step: its state, then its tickets */
+    flow_line *step; /* of each step: its state, then its tickets */
     flow_phase *phase;
 } flow;
 
@@ -89,7 +88,7 @@ static int shares_of(int threads) { return threads < MOST_SHARES ? threads : MOS
 
 size_t heed_flow_bytes(const plan *p, int threads)
 {
-    return (2 + p->count * (size_t)(1 + shares_of(threads))) * sizeof(flow_line) + p->phases * sizeof(flow_phase);
+    return (1 + p->count * (size_t)(1 + shares_of(threads))) * sizeof(flow_line) + p->phases * sizeof(flow_phase);
 }
 
 /* Whoever has worked on a share has left no task of that phase in it. */
@@ -98,15 +97,16 @@ size_t heed_flow_logged(const plan *p, int threads) { return p->phases * (size_t
 static uint64_t *state_of(const flow *f, size_t i) { return &f->step[i * (size_t)(1 + f->shares)].value; }
 static uint64_t *ticket_of(const flow *f, size_t i, int share) { return &f->step[i * (size_t)(1 + f->shares) + 1 + (size_t)share].value; }
 
-/* The next phase that has tasks, if there is one. Only one thread is here for a step at a time; the last share is never empty, so no thread is done
- * with the phase before all tickets are there. */
-static void open_phase(const flow *f, size_t i, int phase)
+/* The next phase that has tasks, if there is one; a single task is run at once. Only one thread is here for a step at a time; the last share is never
+ * empty, so no thread is done with the phase before all tickets are there. */
+static void open_phase(const flow *f, size_t i, int phase, char *scratch)
 {
     const plan_step *s = &f->p->steps[i];
-    bool first = phase == 0;
     for (; phase < s->phases; phase++) {
         int64_t tasks = heed_step_tasks(s, phase);
-        if (tasks <= 0) continue;
+        if (tasks == 1) heed_step_task(s, phase, 0, scratch);
+        if (tasks <= 1) continue;
+        bool first = __atomic_load_n(state_of(f, i), __ATOMIC_RELAXED) == OPENING; /* else it may be done before this thread goes on */
         f->phase[s->first_phase + phase].tasks = tasks;
         for (int k = 0; k < f->shares; k++)
             __atomic_store_n(ticket_of(f, i, k), (uint64_t)phase << PHASE_SHIFT | (uint64_t)(tasks * k / f->shares), __ATOMIC_RELEASE);
@@ -120,6 +120,12 @@ static bool may_open(const flow *f, size_t i)
 {
     for (uint32_t after = f->p->steps[i].after; after; after &= after - 1)
         if (__atomic_load_n(state_of(f, i - 1 - (size_t)__builtin_ctz(after)), __ATOMIC_ACQUIRE) != DONE) return false;
+    return true;
+}
+
+/* One thread gets it. */
+static bool opened(const flow *f, size_t i)
+{
     uint64_t closed = CLOSED;
     return __atomic_compare_exchange_n(state_of(f, i), &closed, OPENING, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
@@ -139,7 +145,7 @@ static bool work_on(const flow *f, size_t i, int share, char *scratch)
         int64_t task = (int64_t)(t & mask), tasks = h->tasks;
         if (task >= tasks * (share + 1) / f->shares) return any;
         heed_step_task(s, phase, task, scratch);
-        if (__atomic_add_fetch(&h->done, 1, __ATOMIC_ACQ_REL) == tasks) open_phase(f, i, phase + 1);
+        if (__atomic_add_fetch(&h->done, 1, __ATOMIC_ACQ_REL) == tasks) open_phase(f, i, phase + 1, scratch);
         t = __atomic_load_n(ticket, __ATOMIC_ACQUIRE);
     }
 }
@@ -152,23 +158,32 @@ static void rest(int turns)
 #endif
 }
 
+/* Nobody but the thread itself needs to know from which step on it looks. One that has nothing to do leaves a step that has just become free to
+ * the thread that has done the one before, in whose cache its operands are: it takes it when it comes by a second time. */
 void heed_flow_thread(const plan *p, void *counters, int threads, int thread, char *scratch, work_log *log)
 {
-    flow f = {.p = p, .shares = shares_of(threads), .oldest = (flow_line *)(((uintptr_t)counters + LINE - 1) & ~(uintptr_t)(LINE - 1))};
-    f.step = f.oldest + 1;
+    flow f = {.p = p, .shares = shares_of(threads), .step = (flow_line *)(((uintptr_t)counters + LINE - 1) & ~(uintptr_t)(LINE - 1))};
     f.phase = (flow_phase *)(void *)(f.step + p->count * (size_t)(1 + f.shares));
+    size_t from = 0, seen = SIZE_MAX;
     for (int idle = 0;;) {
-        uint64_t from = __atomic_load_n(&f.oldest->value, __ATOMIC_ACQUIRE);
-        while (from < p->count && __atomic_load_n(state_of(&f, from), __ATOMIC_ACQUIRE) == DONE)
-            if (__atomic_compare_exchange_n(&f.oldest->value, &from, from + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) from++;
+        while (from < p->count && __atomic_load_n(state_of(&f, from), __ATOMIC_ACQUIRE) == DONE) from++;
         if (from == p->count) return;
         size_t end = from + HEED_FLOW_WINDOW < p->count ? from + HEED_FLOW_WINDOW : p->count;
         bool worked = false;
         for (size_t i = from; i < end && !worked; i++) {
-            if (__atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE) == CLOSED && may_open(&f, i)) open_phase(&f, i, 0);
-            if (__atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE) != OPEN) continue;
+            uint64_t state = __atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE);
+            if (state == DONE || state == OPENING || (state == CLOSED && !may_open(&f, i))) continue;
+            if (state == CLOSED && idle && seen != i) {
+                seen = i;
+                break;
+            }
             int64_t began = log ? heed_profile_now() : 0;
-            for (int k = 0; k < f.shares && !worked; k++) worked = work_on(&f, i, (thread + k) % f.shares, scratch);
+            if (state == CLOSED && opened(&f, i)) {
+                open_phase(&f, i, 0, scratch);
+                worked = __atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE) == DONE;
+            }
+            if (__atomic_load_n(state_of(&f, i), __ATOMIC_ACQUIRE) == OPEN)
+                for (int k = 0; k < f.shares && !worked; k++) worked = work_on(&f, i, (thread + k) % f.shares, scratch);
             if (log && worked) heed_log_work(log, i, began);
         }
         if (worked) idle = 0;
