@@ -67,6 +67,8 @@ enum {
     FEWER_ROWS = 8,         /* the same where the weights are small: they come from a cache nearby */
     SMALL_WEIGHTS = 1 << 18, /* bytes */
     MANY_TASKS = 16,
+    LARGE_WEIGHTS = 1 << 20, /* bytes: more come from far at every step, so fewer tasks read them */
+    TASKS_OF_LARGE = 4,
     BLOCK_BYTES = 16 << 10, /* of products, to be in L1 when the gates' equations come */
 };
 
@@ -74,9 +76,10 @@ void heed_recurrence_prepare(heed_recurrence *p, bool derivative)
 {
     static const int vector[HEED_ISA_COUNT] = {16, 32, 64};
     const int64_t bytes = p->f64 ? 8 : 4, lanes = vector[p->isa] / bytes, width = 2 * lanes;
-    const int64_t few = p->gates * p->hidden * p->hidden * bytes <= SMALL_WEIGHTS ? FEWER_ROWS : FEW_ROWS;
+    const int64_t weights = p->gates * p->hidden * p->hidden * bytes, few = weights <= SMALL_WEIGHTS ? FEWER_ROWS : FEW_ROWS;
+    const int64_t many = weights > LARGE_WEIGHTS ? TASKS_OF_LARGE : MANY_TASKS;
     p->rows = p->batch;
-    while (p->rows > MANY_ROWS || (p->rows >= few && gemm_parts(p->batch, p->rows) < MANY_TASKS)) p->rows = (p->rows + 1) / 2;
+    while (p->rows > MANY_ROWS || (p->rows >= few && gemm_parts(p->batch, p->rows) < many)) p->rows = (p->rows + 1) / 2;
     p->pitch = gemm_parts(p->hidden, lanes) * lanes;
     if (gemm_collide(p->pitch, bytes)) p->pitch += lanes;
     int64_t padded = gemm_parts(p->hidden, width) * width;
