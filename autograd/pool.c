@@ -1,5 +1,6 @@
-/* Where values lie: chunks backed by huge pages, kept over resets. A run that does not fit opens a chunk of its own; at the next reset
- * all chunks become one that would have held everything, with room to spare, so a loop soon asks the system for nothing. */
+/* Where values lie: chunks backed by huge pages, kept over resets. A run that does not fit opens a chunk of its own, in place of one in
+ * which nothing is stored; at the next reset all chunks become one that would have held everything, with room to spare, so a loop soon asks
+ * the system for nothing. */
 #include "autograd/node.h"
 
 #include <sys/mman.h>
@@ -39,6 +40,13 @@ char *pool_take(pool *p, size_t size)
     p->used = (p->used + 63) & ~(size_t)63;
     if (p->chunk && size <= p->chunk->size && p->used <= p->chunk->size - size) return p->chunk->base + p->used;
     size_t want = size < p->wish ? p->wish : size;
+    if (p->chunk && !p->used) { /* too small, and nothing is stored in it: its pages serve the larger one */
+        pool_chunk *small = p->chunk;
+        p->chunk = small->next;
+        small->next = NULL;
+        chunks_free(small);
+        if (want < size + size / 4) want = size + size / 4; /* what is never touched costs nothing */
+    }
     if (!p->chunk && want < ((size_t)1 << 16)) want = (size_t)1 << 16;
     pool_chunk *c = chunk_new(want);
     if (!c) return NULL;
