@@ -25,14 +25,15 @@ typedef struct value {          /* a temporary that lies in memory */
     uint32_t node;
     size_t size;
     int32_t step;               /* that makes it */
-    bool may_go;                /* column sums are taken once: they add to gradients, and their bits depend on the split into tasks */
+    bool may_go;                /* column sums are taken once: they add to gradients, and their bits depend on the split into tasks; so do streams */
     list sources;               /* read to make it again */
     double seconds;             /* to do so from them */
     int32_t *readers;           /* steps, ascending */
     int32_t reader_count;
 } value;
 
-typedef struct work { int32_t group; double seconds; size_t shared; list reads, makes; } work; /* of a step */
+/* Of a group's step, or of all steps of a stream, which begins with the group. shared: bytes needed meanwhile, blocks of a stream's values too. */
+typedef struct work { int32_t group; double seconds; size_t shared; list reads, makes; } work;
 
 typedef struct play {
     planning *w;
@@ -92,6 +93,7 @@ static bool describe_value(play *p, value *v)
     const heed_tensor *t = w->g->tape[v->node];
     const group *q = &w->groups[w->group_of[v->node]];
     const work *s = &p->steps[v->step];
+    if (q->stream >= 0) return true;
     v->may_go = t->op->kind != HEED_COLUMNS && t->op != &heed_op_accumulate;
     v->sources = s->reads;
     v->seconds = s->seconds;
@@ -107,28 +109,46 @@ static bool describe_value(play *p, value *v)
     return true;
 }
 
-static bool describe_step(play *p, int32_t k, int32_t number, size_t *at)
+/* Most bytes alive in one of the steps [from, end) of what no other step sees. */
+static size_t bytes_within(const planning *w, size_t at, int32_t from, int32_t end)
+{
+    size_t most = 0;
+    for (int32_t k = from; k < end; k++) {
+        size_t alive = 0;
+        for (size_t i = at; i < w->life_count && w->lives[i].from < end; i++) {
+            const life *l = &w->lives[i];
+            if ((l->node == UINT32_MAX || w->streamed[l->node]) && l->from <= k && k <= l->to) alive += l->size;
+        }
+        if (alive > most) most = alive;
+    }
+    return most;
+}
+
+/* What group `number`, or the stream that begins with it, does in the plan's steps [from, end). */
+static bool describe_step(play *p, int32_t number, int32_t from, int32_t end, size_t *at)
 {
     const planning *w = p->w;
-    const group *q = &w->groups[number];
-    const plan_step *st = &w->p->steps[k];
-    work *s = &p->steps[k];
-    size_t reads = 0, makes = 0;
-    *s = (work){.group = number, .seconds = seconds_of(st)};
-    for (; *at < w->life_count && w->lives[*at].from == k; ++*at) {
+    int32_t index = p->step_count++;
+    work *s = &p->steps[index];
+    size_t reads = 0, makes = 0, own = 0;
+    *s = (work){.group = number, .shared = bytes_within(w, *at, from, end)};
+    for (int32_t k = from; k < end; k++) s->seconds += seconds_of(&w->p->steps[k]);
+    for (; *at < w->life_count && w->lives[*at].from < end; ++*at) {
         const life *l = &w->lives[*at];
-        if (l->node == UINT32_MAX) {
-            s->shared += l->size;
-            continue;
-        }
+        if (l->node == UINT32_MAX || w->streamed[l->node]) continue;
         p->value_of[l->node] = (int32_t)p->value_count;
-        p->values[p->value_count] = (value){.node = l->node, .size = l->size, .step = k};
+        p->values[p->value_count] = (value){.node = l->node, .size = l->size, .step = index};
         if (!add(p, &s->makes, &makes, (int32_t)p->value_count++)) return false;
     }
     p->stamp++;
-    uint32_t id = q->first;
-    for (int i = 0; i < q->count; i++, id = w->next[id])
-        if (!find_sources(p, w->g->tape[id], number, false, &s->reads, &reads)) return false;
+    for (int32_t i = number; i < heed_end_of(w, number); i++) {
+        uint32_t id = w->groups[i].first;
+        for (int k = 0; k < w->groups[i].count; k++, id = w->next[id])
+            if (!find_sources(p, w->g->tape[id], i, false, &s->reads, &reads)) return false;
+    }
+    for (size_t i = 0; i < s->reads.count; i++) /* not what one group of a stream leaves for another */
+        if (p->values[s->reads.items[i]].step != index) s->reads.items[own++] = s->reads.items[i];
+    s->reads.count = own;
     for (size_t i = 0; i < s->makes.count; i++)
         if (!describe_value(p, &p->values[s->makes.items[i]])) return false;
     for (size_t i = 0; i < s->reads.count; i++) p->values[s->reads.items[i]].reader_count++;
@@ -150,8 +170,16 @@ static bool describe(play *p)
     p->next = p->pins + most + 1;
     memset(p->value_of, -1, n * sizeof *p->value_of);
     memset(p->seen, 0, n * sizeof *p->seen);
-    for (size_t i = 0; i < w->group_count; i++)
-        if (w->groups[i].count && !describe_step(p, p->step_count++, (int32_t)i, &at)) return false;
+    int32_t step = 0; /* of the plan */
+    for (int32_t i = 0; i < (int32_t)w->group_count; i = heed_end_of(w, i)) {
+        int32_t from = step, blocks = 1;
+        if (w->groups[i].stream >= 0) {
+            const row_stream *r = &w->streams[w->groups[i].stream];
+            blocks = (int32_t)((r->rows + r->block - 1) / r->block);
+        }
+        for (int32_t k = i; k < heed_end_of(w, i); k++) step += w->groups[k].count ? blocks : 0;
+        if (step > from && !describe_step(p, i, from, step, &at)) return false;
+    }
     size_t readers = 0;
     for (size_t v = 0; v < p->value_count; v++) readers += (size_t)p->values[v].reader_count;
     int32_t *room = arena_alloc(a, (readers + 1) * sizeof *room);

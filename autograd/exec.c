@@ -96,7 +96,7 @@ static void bind(heed_graph *g, plan *p, char *base)
         const binding *b = &p->bindings[i];
         const heed_tensor *t = g->tape[b->node];
         char *at = b->kind == BIND_ATTR ? t->attr : b->at >= 0 ? base + b->at : t->root->data;
-        if (b->kind == BIND_DATA && at) at += t->offset * (int64_t)heed_dtype_size((heed_dtype)t->dtype);
+        if (b->kind == BIND_DATA && at) at += t->offset * (int64_t)heed_dtype_size((heed_dtype)t->dtype) + b->offset;
         memcpy(b->where, &at, sizeof at);
     }
     for (size_t i = 0; i < p->count; i++) {

@@ -19,8 +19,8 @@ typedef struct row { int64_t nodes, passes, kernels, again; double flops, bytes;
 static void add_step(row *r, const plan_step *s)
 {
     r->nodes += s->nodes;
-    r->passes += s->pass != NULL;
-    r->kernels += s->kernel != NULL;
+    r->passes += s->pass && !s->later;
+    r->kernels += s->kernel && !s->later;
     r->again += s->again;
     r->flops += s->flops;
     r->bytes += s->bytes;
@@ -51,6 +51,12 @@ static void print_table(const heed_graph *g, const plan *p, row *rows, const row
     if (budget)
         fprintf(out, "within a budget of %.2f MiB: %" PRId64 " passes and kernels run again; without it values take %.2f MiB\n", (double)g->budget / 1048576,
                 total->again, (double)p->unlimited / 1048576);
+    for (size_t i = 0; i < p->stream_count; i++) {
+        const plan_stream *s = &p->streams[i];
+        const char *path = heed_scope_path(g, g->tape[s->node]->scope);
+        fprintf(out, "stream%s%s: %d passes and kernels on %" PRId64 " of %" PRId64 " rows at a time: %d values of %.2f MiB in %.2f MiB\n", *path ? " " : "", path,
+                s->groups, s->block, s->rows, s->values, s->whole / 1048576, s->part / 1048576);
+    }
 }
 
 heed_code heed_graph_explain(heed_graph *g, heed_tensor *target, bool backward, heed_cost *cost, FILE *out)

@@ -95,7 +95,7 @@ heed_tensor *heed_find(heed_graph *g, const char *name);
 /* What a run would do, without running: totals in numbers, and on `out` (or NULL) a table of passes, buffers, FLOPs, bytes
  * and sequential depth per scope. With `backward`, the gradients of all parameters are part of it. */
 typedef struct heed_cost {
-    int64_t nodes, passes, kernels; /* nodes computed; fused passes and other kernels that are run for them */
+    int64_t nodes, passes, kernels; /* nodes computed; fused passes and other kernels for them, each counted once if it is run on blocks of rows */
     int64_t flops;                  /* floating-point operations */
     int64_t bytes;                  /* read and written by passes and kernels */
     int64_t peak;                   /* bytes of values alive at the worst moment, leaves not counted */

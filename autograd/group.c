@@ -31,8 +31,7 @@ static bool same_lead(int rank, const int64_t *a, int other, const int64_t *b)
     return true;
 }
 
-/* Can a block of rows and columns of the space find the operand's elements by one row stride, with neighbours next to each other? */
-static bool is_matrix_over(const heed_tensor *x, int rank, const int64_t *space)
+bool heed_row_stride(const heed_tensor *x, int rank, const int64_t *space, int64_t *found)
 {
     int64_t row = 0, rows = 1; /* the stride of a row, known once an axis has more than one */
     for (int i = rank - 1; i-- > 0;) {
@@ -43,11 +42,20 @@ static bool is_matrix_over(const heed_tensor *x, int rank, const int64_t *space)
         if (rows == 1) row = stride;
         rows *= space[i];
     }
+    *found = row;
+    return true;
+}
+
+/* Can a block of rows and columns of the space find the operand's elements by one row stride, with neighbours next to each other? */
+static bool is_matrix_over(const heed_tensor *x, int rank, const int64_t *space)
+{
+    int64_t row;
+    if (!heed_row_stride(x, rank, space, &row)) return false;
     int64_t last = x->rank && x->shape[x->rank - 1] != 1 ? x->stride[x->rank - 1] : 0;
     return last == 0 || last == 1;
 }
 
-static bool may_join(const planning *w, const group *q, int32_t number, const heed_tensor *t, int rank, const int64_t *space)
+bool heed_may_join(const planning *w, const group *q, int32_t number, const heed_tensor *t, int rank, const int64_t *space)
 {
     bool map = t->op->kind == HEED_MAP;
     if ((!q->pass && !q->finishes) || q->count >= (q->pass ? MAX_PASS : MAX_FINISH) || !same_lead(rank, space, q->rank, q->shape)) return false;
@@ -72,11 +80,11 @@ static group *open_group(planning *w)
 {
     if (!arena_grow(&w->g->work, (void **)&w->groups, &w->group_capacity, w->group_count + 1, sizeof *w->groups)) return NULL;
     group *q = &w->groups[w->group_count++];
-    *q = (group){.pass = false};
+    *q = (group){.stream = -1};
     return q;
 }
 
-static void add_member(planning *w, int32_t number, uint32_t id)
+void heed_add_member(planning *w, int32_t number, uint32_t id)
 {
     group *q = &w->groups[number];
     if (q->count++) w->next[q->last] = id;
@@ -97,7 +105,7 @@ bool heed_group_nodes(planning *w)
             q->finishes = w->fuse && (t->op->flags & HEED_FINISHES) && t->rank > 0;
             q->rows = true;
             q->rank = strip(t->rank, t->shape, q->shape);
-            add_member(w, (int32_t)w->group_count - 1, id);
+            heed_add_member(w, (int32_t)w->group_count - 1, id);
             continue;
         }
         int32_t latest = NO_GROUP; /* the first group in which all operands can be had */
@@ -111,9 +119,9 @@ bool heed_group_nodes(planning *w)
         int64_t space[HEED_MAX_RANK];
         int rank = heed_space(t, space);
         int32_t groups = (int32_t)w->group_count;
-        bool known = w->fuse && latest != NO_GROUP, joins = known && latest < groups && may_join(w, &w->groups[latest], latest, t, rank, space);
+        bool known = w->fuse && latest != NO_GROUP, joins = known && latest < groups && heed_may_join(w, &w->groups[latest], latest, t, rank, space);
         if (!joins && known && latest < groups && w->groups[latest].finishes && ++latest < groups) /* not on its blocks, but right after it */
-            joins = may_join(w, &w->groups[latest], latest, t, rank, space);
+            joins = heed_may_join(w, &w->groups[latest], latest, t, rank, space);
         if (!joins) {
             group *q = open_group(w);
             if (!q) return false;
@@ -126,7 +134,7 @@ bool heed_group_nodes(planning *w)
         int64_t *cols = &q->shape[q->rank - 1];
         if (*cols != space[rank - 1] || t->op->kind != HEED_MAP) q->rows = true;
         if (*cols == 1) *cols = space[rank - 1];
-        add_member(w, latest, id);
+        heed_add_member(w, latest, id);
     }
     return true;
 }

@@ -111,6 +111,11 @@ typedef struct heed_work {         /* how a call is split: from shapes and strid
     size_t shared, scratch;        /* bytes shared by all tasks, and bytes for each thread; 0 at first */
 } heed_work;
 
+/* Blocks of rows: where a value is large, the engine may run the steps that make and read it on some of its rows at a time, so that only a
+ * block of it is ever in memory (autograd/stream.c). How an operand is cut for that: not at all, by its rows (all axes but the last, as one; in
+ * a call they are axis -2, and those before it are 1), or by its last axis. */
+typedef enum heed_cut { HEED_UNCUT, HEED_BY_ROWS, HEED_BY_LAST } heed_cut;
+
 /* --- the descriptor ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct heed_op {
@@ -129,6 +134,9 @@ typedef struct heed_op {
     int64_t (*tasks)(const heed_call *c, int phase);          /* NULL: one task */
     void (*run)(const heed_call *c, int phase, int64_t task, void *scratch);
     double (*flops)(const heed_call *c);                      /* NULL: one for each element of the result */
+    /* Can blocks of rows be made alone? NULL: no. cut[i] comes as large operands have to be cut, HEED_UNCUT for the others, and leaves as
+     * each has to be. The result is cut by rows, or, with *sums set, it is the sum over all blocks (HEED_ADDS). From shapes alone. */
+    bool (*cut)(int count, heed_tensor *const *x, heed_cut *cut, bool *sums);
 } heed_op;
 
 /* Records a node. Copies attr_size bytes of attr. */

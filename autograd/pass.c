@@ -56,7 +56,8 @@ static heed_tile_fn *gather_of(int32_t size) { return size == 1 ? gather_1 : siz
 
 typedef struct builder {
     planning *w;
-    const group *q;
+    const group *q;            /* its space is one block of rows in a stream */
+    const group *whole;
     int32_t number;
     pass *p;
     int32_t *slot_of;          /* by member position: slot of its value */
@@ -91,8 +92,14 @@ static instruction *new_instruction(builder *b)
 }
 
 /* strides of x over the group's iteration space: 0 where it is broadcast */
-static void strides_over(const group *q, const heed_tensor *x, int64_t *stride)
+static void strides_over(const builder *b, const heed_tensor *x, int64_t *stride)
 {
+    const group *q = b->q;
+    if (b->w->rows) {
+        heed_row_stride(x, b->whole->rank, b->whole->shape, &stride[0]);
+        stride[1] = x->rank && x->shape[x->rank - 1] != 1 ? x->stride[x->rank - 1] : 0;
+        return;
+    }
     for (int i = 0; i < q->rank; i++) {
         int axis = i - q->rank + x->rank;
         stride[i] = axis >= 0 && x->shape[axis] != 1 ? x->stride[axis] : 0;
@@ -126,7 +133,7 @@ static int32_t operand_slot(builder *b, const heed_tensor *x, const heed_tensor 
         if (b->p->slot[i].kind == SLOT_MEMORY && seen[i] == x) return i;
     int32_t i = new_slot(b, SLOT_MEMORY, (heed_dtype)x->dtype);
     if (b->failed) return 0;
-    strides_over(b->q, x, b->p->slot[i].stride);
+    strides_over(b, x, b->p->slot[i].stride);
     seen[i] = x;
     return i;
 }
@@ -356,13 +363,19 @@ static size_t slots_of(const planning *w, const heed_tensor *t, int32_t number)
 
 pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
 {
-    const group *q = &w->groups[number];
+    const group *whole = &w->groups[number];
+    group block = *whole, *q = &block;
     plan *to = w->p;
     pass *p = arena_alloc(&to->memory, sizeof *p);
     size_t most = 0;
+    if (w->rows) {
+        block.shape[1] = whole->shape[whole->rank - 1];
+        block.shape[0] = w->rows;
+        block.rank = 2;
+    }
     for (uint32_t at = q->first, i = 0; i < (uint32_t)q->count; i++, at = w->next[at]) most += slots_of(w, w->g->tape[at], number);
     const heed_tensor **seen = arena_alloc(&w->g->work, (most + 1) * sizeof *seen);
-    builder b = {.w = w, .q = q, .number = number, .p = p, .slot_of = arena_alloc(&w->g->work, (size_t)q->count * sizeof(int32_t))};
+    builder b = {.w = w, .q = q, .whole = whole, .number = number, .p = p, .slot_of = arena_alloc(&w->g->work, (size_t)q->count * sizeof(int32_t))};
     if (!p || !seen || !b.slot_of) return NULL;
     memset(p, 0, sizeof *p);
     int32_t position = 0;
@@ -376,6 +389,13 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
     for (; position < q->count && !b.failed; id = w->next[id]) b.slot_of[position++] = add_instruction(&b, w->g->tape[id], seen);
     if (b.failed) return NULL;
     int own = p->slots;
+    int64_t *row_stride = arena_alloc(&w->g->work, (size_t)(own + 1) * sizeof *row_stride); /* in a stream */
+    if (!row_stride) return NULL;
+    for (int i = 0; i < own; i++) {
+        slot_kind kind = p->slot[i].kind;
+        row_stride[i] = kind == SLOT_MEMORY ? p->slot[i].stride[0] : kind == SLOT_ROWS ? 1 : q->shape[q->rank - 1];
+    }
+    p->first = w->row * q->shape[q->rank - 1];
     collapse(p, q);
     insert_gathers(&b);
     if (b.failed) return NULL;
@@ -394,15 +414,16 @@ pass *heed_pass_build(planning *w, int32_t number, plan_step *st)
     bool ok = true;
     for (int i = 0; i < own && ok; i++) {
         slot_kind kind = p->slot[i].kind;
-        if (kind == SLOT_MEMORY || kind == SLOT_RESULT || kind == SLOT_ROWS)
-            ok = heed_bind_value(w, &p->slot[i].base, seen[i]);
-        if (kind == SLOT_MEMORY) st->bytes += (double)seen[i]->size * p->slot[i].size;
-        if (kind == SLOT_RESULT || kind == SLOT_ROWS) st->bytes += (double)seen[i]->size * p->slot[i].size;
+        if (kind != SLOT_MEMORY && kind != SLOT_RESULT && kind != SLOT_ROWS) continue;
+        double share = w->rows && row_stride[i] ? (double)w->rows / (double)w->all_rows : 1;
+        ok = heed_bind_value(w, &p->slot[i].base, seen[i], row_stride[i]);
+        st->bytes += (double)seen[i]->size * p->slot[i].size * share;
     }
     for (int i = 0; i < p->sinks && ok; i++) {
         const heed_tensor *t = seen[p->sink[i].slot];
         p->sink[i].param = w->into[t->id];
-        if (p->sink[i].param < 0) ok = heed_bind_value(w, &p->sink[i].out, t);
+        p->sink[i].accumulate = w->row > 0;
+        if (p->sink[i].param < 0) ok = heed_bind_value(w, &p->sink[i].out, t, 0);
         st->bytes += (double)t->size * p->sink[i].size;
     }
     for (int i = 0; i < p->instructions && ok; i++) {

@@ -24,13 +24,14 @@ static bool add_binding(planning *w, binding b)
     return true;
 }
 
-bool heed_bind_attr(planning *w, void *where, uint32_t node) { return add_binding(w, (binding){where, node, BIND_ATTR, -1}); }
+bool heed_bind_attr(planning *w, void *where, uint32_t node) { return add_binding(w, (binding){where, node, BIND_ATTR, -1, 0}); }
 
-bool heed_bind_value(planning *w, void *where, const heed_tensor *t)
+bool heed_bind_value(planning *w, void *where, const heed_tensor *t, int64_t stride)
 {
     int32_t at = w->life_of[t->root->id];
+    int64_t rows = w->streamed[t->root->id] ? 0 : w->row; /* a streamed value's memory is the block itself */
     if (at >= 0) w->lives[at].to = (int32_t)w->p->count - 1;
-    return add_binding(w, (binding){where, t->id, BIND_DATA, at});
+    return add_binding(w, (binding){where, t->id, BIND_DATA, at, rows * stride * (int64_t)heed_dtype_size((heed_dtype)t->dtype)});
 }
 
 /* --- what is needed ---------------------------------------------------------------------------------------------------------- */
@@ -124,9 +125,11 @@ static life *new_life(planning *w, size_t size, uint32_t node)
 static bool new_value(planning *w, const heed_tensor *t)
 {
     size_t size;
-    if (!bytes_of(t, &size) || !new_life(w, size, t->id)) return false;
+    if (!bytes_of(t, &size)) return false;
+    if (w->streamed[t->id]) size = size / (size_t)w->all_rows * (size_t)w->rows;
+    if (!new_life(w, size, t->id)) return false;
     w->life_of[t->id] = (int32_t)w->life_count - 1;
-    w->p->buffers++;
+    w->p->buffers += w->row == 0;
     return true;
 }
 
@@ -170,7 +173,8 @@ static bool settle(planning *w)
 
 /* --- kernels ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool describe_array(planning *w, heed_array *a, const heed_tensor *t)
+/* An operand or result; in a stream, as its blocks are cut. */
+static bool describe_array(planning *w, heed_array *a, const heed_tensor *t, heed_cut cut)
 {
     int64_t *axes = arena_alloc(&w->p->memory, (size_t)(2 * t->rank + 1) * sizeof *axes);
     if (!axes) return false;
@@ -179,6 +183,15 @@ static bool describe_array(planning *w, heed_array *a, const heed_tensor *t)
         memcpy(axes + t->rank, t->stride, t->rank * sizeof *axes);
     }
     *a = (heed_array){NULL, (heed_dtype)t->dtype, t->rank, t->size, axes, axes + t->rank};
+    if (cut == HEED_BY_ROWS) {
+        heed_row_stride(t, t->rank, t->shape, &axes[2 * t->rank - 2]);
+        for (int i = 0; i < t->rank - 2; i++) axes[i] = 1;
+        axes[t->rank - 2] = w->rows;
+        a->size = w->rows * t->shape[t->rank - 1];
+    } else if (cut == HEED_BY_LAST) {
+        axes[t->rank - 1] = w->rows;
+        a->size = t->size / t->shape[t->rank - 1] * w->rows;
+    }
     return true;
 }
 
@@ -202,13 +215,24 @@ static kernel_step *build_kernel(planning *w, int32_t number, plan_step *st)
     k->op = t->op;
     k->param = t->op == &heed_op_accumulate ? t->param : w->into[t->id];
     k->call = (heed_call){.count = t->count, .x = x, .isa = heed_isa_now(), .attr = t->attr};
-    bool ok = describe_array(w, &k->call.y, t);
-    if (t->op != &heed_op_accumulate) st->bytes = (double)t->size * (double)heed_dtype_size((heed_dtype)t->dtype);
+    heed_cut cut[MAX_CUT];
+    bool sums = false;
+    if (w->rows && !heed_stream_cuts(w, t, w->all_rows, cut, &sums)) return NULL;
+    bool by_rows = w->rows && !sums, ok = describe_array(w, &k->call.y, t, by_rows ? HEED_BY_ROWS : HEED_UNCUT);
+    k->call.accumulate = sums && w->row > 0;
+    if (t->op != &heed_op_accumulate)
+        st->bytes = (double)k->call.y.size * (double)heed_dtype_size((heed_dtype)t->dtype) * (k->call.accumulate ? 2 : 1);
     for (int i = 0; i < t->count && ok; i++) {
-        ok = describe_array(w, &x[i], t->x[i]) && heed_bind_value(w, &x[i].p, t->x[i]);
-        st->bytes += (double)t->x[i]->size * (double)heed_dtype_size((heed_dtype)t->x[i]->dtype);
+        heed_cut how = w->rows ? cut[i] : HEED_UNCUT;
+        ok = describe_array(w, &x[i], t->x[i], how);
+        int64_t stride = !ok || how == HEED_UNCUT ? 0 : x[i].stride[t->x[i]->rank - (how == HEED_BY_ROWS ? 2 : 1)];
+        ok = ok && heed_bind_value(w, &x[i].p, t->x[i], stride);
+        st->bytes += (double)x[i].size * (double)heed_dtype_size((heed_dtype)t->x[i]->dtype);
     }
-    if (ok && k->param < 0) ok = heed_bind_value(w, &k->call.y.p, host_of(w, q));
+    if (ok && k->param < 0) {
+        const heed_tensor *host = host_of(w, q);
+        ok = heed_bind_value(w, &k->call.y.p, host, by_rows ? host->shape[host->rank - 1] : 0);
+    }
     if (ok && t->op->attr_size) ok = heed_bind_attr(w, &k->call.attr, t->id);
     k->work = (heed_work){1, 0, 0};
     if (!ok) return NULL;
@@ -236,20 +260,51 @@ static bool build_step(planning *w, int32_t number)
     const group *q = &w->groups[number];
     if (!arena_grow(&p->memory, (void **)&p->steps, &p->capacity, p->count + 1, sizeof *p->steps)) return false;
     plan_step *st = &p->steps[p->count++];
-    *st = (plan_step){.first = q->first, .node = q->last, .nodes = q->count, .bound = p->bound, .first_phase = (int)p->phases};
+    *st = (plan_step){.first = q->first, .node = q->last, .nodes = w->row ? 0 : q->count, .later = w->row > 0, .bound = p->bound, .first_phase = (int)p->phases};
     uint32_t id = q->first;
-    for (int k = 0; k < q->count; k++, id = w->next[id])
-        if (w->outside[id] && !(w->needed[id] & 2) && w->into[id] < 0 && !new_value(w, w->g->tape[id])) return false;
+    for (int k = 0; k < q->count; k++, id = w->next[id]) {
+        if (!w->outside[id] || (w->needed[id] & 2) || w->into[id] >= 0 || (w->row && !w->streamed[id])) continue;
+        if (!new_value(w, w->g->tape[id])) return false;
+    }
     if (q->pass) st->pass = heed_pass_build(w, number, st);
     else st->kernel = build_kernel(w, number, st);
     if (!st->pass && !st->kernel) return false;
     size_t shared = q->pass ? st->pass->shared : st->kernel->work.shared;
     if (shared) {
         void *where = q->pass ? (void *)&st->pass->shared_base : (void *)&st->kernel->call.shared;
-        if (!new_life(w, shared, UINT32_MAX) || !add_binding(w, (binding){where, 0, BIND_PLACE, (int64_t)w->life_count - 1})) return false;
+        if (!new_life(w, shared, UINT32_MAX) || !add_binding(w, (binding){where, 0, BIND_PLACE, (int64_t)w->life_count - 1, 0})) return false;
     }
     p->phases += (size_t)st->phases;
     p->work += st->flops + st->bytes / 4;
+    return true;
+}
+
+/* The groups of a stream, block after block. */
+static bool build_stream(planning *w, const row_stream *s)
+{
+    plan *p = w->p;
+    if (!arena_grow(&p->memory, (void **)&p->streams, &p->stream_capacity, p->stream_count + 1, sizeof *p->streams)) return false;
+    plan_stream *told = &p->streams[p->stream_count++];
+    *told = (plan_stream){.node = w->groups[s->first].last, .rows = s->rows, .block = s->block};
+    w->all_rows = s->rows;
+    for (w->row = 0; w->row < s->rows; w->row += s->block) {
+        w->rows = s->rows - w->row < s->block ? s->rows - w->row : s->block;
+        for (int32_t i = s->first; i <= s->last; i++)
+            if (w->groups[i].count && !build_step(w, i)) return false;
+    }
+    w->row = w->rows = 0;
+    for (int32_t i = s->first; i <= s->last; i++) {
+        uint32_t id = w->groups[i].first;
+        for (int k = 0; k < w->groups[i].count; k++, id = w->next[id]) {
+            const heed_tensor *t = w->g->tape[id];
+            if (!w->streamed[id] || !w->outside[id]) continue;
+            w->life_of[id] = -1; /* the whole value is nowhere */
+            told->values++;
+            told->whole += (double)t->size * (double)heed_dtype_size((heed_dtype)t->dtype);
+        }
+        told->groups += w->groups[i].count > 0;
+    }
+    told->part = told->whole / (double)s->rows * (double)s->block;
     return true;
 }
 
@@ -274,10 +329,17 @@ static int64_t depth_of(planning *w)
     return most;
 }
 
+/* A group's step, or the steps of the stream that begins with it. */
+static bool build_groups(planning *w, int32_t i)
+{
+    if (w->groups[i].stream >= 0) return build_stream(w, &w->streams[w->groups[i].stream]);
+    return !w->groups[i].count || build_step(w, i);
+}
+
 static bool build_turn(planning *w, const plan_turn *t)
 {
     narrowed n;
-    if (!t->wanted) return build_step(w, t->group);
+    if (!t->wanted) return build_groups(w, t->group);
     if (!heed_narrow(w, t, &n) || !build_step(w, t->group)) return false;
     w->p->steps[w->p->count - 1].again = true;
     heed_widen(w, t, &n);
@@ -308,8 +370,10 @@ static bool build(planning *w)
         p->stored_bytes += heed_padded(size);
         if (p->stored_bytes > SIZE_MAX / 4) return false;
     }
-    for (size_t i = 0; i < (w->turns ? w->turn_count : w->group_count); i++)
-        if (w->turns ? !build_turn(w, &w->turns[i]) : w->groups[i].count && !build_step(w, (int32_t)i)) return false;
+    for (size_t i = 0; w->turns && i < w->turn_count; i++)
+        if (!build_turn(w, &w->turns[i])) return false;
+    for (int32_t i = 0; !w->turns && i < (int32_t)w->group_count; i = heed_end_of(w, i))
+        if (!build_groups(w, i)) return false;
     return settle(w);
 }
 
@@ -337,20 +401,21 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     size_t n = g->count;
     arena_reset(&g->work);
     planning w = {.g = g, .p = p, .fuse = fuse};
-    w.needed = arena_alloc(&g->work, 3 * n);
+    w.needed = arena_alloc(&g->work, 4 * n);
     w.group_of = arena_alloc(&g->work, 5 * n * sizeof *w.group_of);
     if (!w.needed || !w.group_of) return false;
     w.outside = w.needed + n;
     w.again = w.needed + 2 * n;
+    w.streamed = w.needed + 3 * n;
     w.life_of = w.group_of + n;
     w.into = w.group_of + 2 * n;
     w.uses = w.group_of + 3 * n;
     w.next = (uint32_t *)w.group_of + 4 * n;
-    memset(w.needed, 0, 3 * n);
+    memset(w.needed, 0, 4 * n);
     memset(w.group_of, -1, 3 * n * sizeof *w.group_of);
     memset(w.uses, 0, 2 * n * sizeof *w.uses);
     mark_needed(&w, count, targets);
-    if (!heed_group_nodes(&w) || !heed_find_again(&w)) return false;
+    if (!heed_group_nodes(&w) || !heed_find_again(&w) || !heed_find_streams(&w)) return false;
     find_uses(&w);
     fold_accumulations(&w);
     if (!build(&w) || (fuse && g->budget && p->peak > g->budget && !keep_to_budget(&w, g->budget))) return false;

@@ -57,6 +57,7 @@ typedef struct pass {
     int rank;                  /* collapsed axes: outer ones, rows, columns */
     int64_t dim[HEED_MAX_RANK + 1];
     int64_t rows, cols;        /* of a tile */
+    int64_t first;             /* flat index of the element it begins with: not 0 in a later block of a stream */
     int64_t tiles_down, tiles_across, tiles, tiles_a_task, tasks;
     bool down_first;           /* the order of tiles */
     int slots, instructions, sinks;
@@ -85,13 +86,17 @@ typedef struct plan_step {
     uint32_t after;            /* steps it waits for: bit k is the one k + 1 before it; flow.h */
     int32_t nodes;             /* computed by it */
     bool again;                /* ran before: its results were let go to keep to the budget */
+    bool later;                /* a later block of a stream: the same group once more */
     double flops, bytes;
 } plan_step;
 
 /* BIND_DATA: `at` is the place of the node's root, -1 where it was computed by an earlier run or is a leaf; BIND_PLACE: `at` itself. While the
- * plan is made, `at` is a life's number. */
+ * plan is made, `at` is a life's number. `offset`, in bytes, leads to the block of rows that a step of a stream works on. */
 typedef enum bind_kind { BIND_DATA, BIND_ATTR, BIND_PLACE } bind_kind;
-typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t at; } binding;
+typedef struct binding { void *where; uint32_t node; bind_kind kind; int64_t at, offset; } binding;
+
+/* A stream as explain tells it: so many groups in blocks of rows; what its large values would take, and take. */
+typedef struct plan_stream { uint32_t node; int32_t groups, values; int64_t rows, block; double whole, part; } plan_stream;
 
 typedef struct plan {
     uint64_t key, age;
@@ -100,6 +105,7 @@ typedef struct plan {
     binding *bindings;   size_t bound, bound_capacity;
     int64_t *place;      size_t placed, place_capacity; /* by node id; -1: not computed by this plan */
     uint32_t *stored;    size_t stored_count, stored_capacity;
+    plan_stream *streams; size_t stream_count, stream_capacity;
     size_t stored_bytes, peak, scratch;
     size_t unlimited;          /* the peak without a budget */
     size_t buffers;
@@ -121,7 +127,13 @@ typedef struct group {
     int64_t shape[HEED_MAX_RANK];
     uint32_t first, last;      /* members in order, linked by planning.next */
     int32_t count;
+    int32_t stream;            /* its number, or -1 */
 } group;
+
+typedef struct row_stream {    /* groups that are run together, on one block of rows after the other */
+    int32_t first, last;       /* these groups and all between them */
+    int64_t rows, block;       /* of the large values; of a block */
+} row_stream;
 
 /* What lies in memory during steps from ... to: a value, or what the tasks of a step share. */
 typedef struct life { uint32_t node; int32_t from, to; size_t size, at; } life;
@@ -140,6 +152,7 @@ typedef struct planning {      /* lives while a plan is made */
     int32_t *uses;             /* by root id: how many nodes read it */
     uint8_t *outside;          /* by root id: needed in memory, not only within its pass */
     uint8_t *again;            /* by root id: made anew in every pass that reads it */
+    uint8_t *streamed;         /* by root id: 1 + number of the stream in which one block of it at a time is in memory, or 0 */
     int32_t *into;             /* by root id: parameter whose gradient takes the value directly, or -1 */
     group *groups;
     size_t group_count, group_capacity;
@@ -148,17 +161,30 @@ typedef struct planning {      /* lives while a plan is made */
     plan_turn *turns;               /* to keep to a budget; NULL: every group once */
     size_t turn_count;
     int32_t *life_of;          /* by root id: the life that steps from here on read, or -1 */
+    row_stream *streams;
+    size_t stream_count, stream_capacity;
+    int64_t row, rows, all_rows; /* the block of rows that steps are built for, and of how many; rows 0: whole values */
 } planning;
 
-enum { MAX_PASS = 64, MAX_FINISH = 16 };
+enum { MAX_PASS = 64, MAX_FINISH = 16, MAX_CUT = 16 };
 
 bool heed_group_nodes(planning *w);                         /* group.c: fills groups, group_of, next; false without memory */
 bool heed_find_again(planning *w);                          /* again.c: fills again; false without memory */
+static inline int32_t heed_end_of(const planning *w, int32_t i) { return w->groups[i].stream >= 0 ? w->streams[w->groups[i].stream].last + 1 : i + 1; }
+bool heed_find_streams(planning *w);                        /* stream.c: fills streams and streamed, and puts groups in another order */
+/* How node t of a stream of so many rows has its operands cut, and whether its result is a sum over blocks; false if it cannot be in a stream. */
+bool heed_stream_cuts(const planning *w, const heed_tensor *t, int64_t rows, heed_cut *cut, bool *sums);
 pass *heed_pass_build(planning *w, int32_t group, plan_step *s); /* pass.c: slots, instructions, tiling; NULL without memory */
 /* The axes of the iteration space of a node (FOLD, COLUMNS: its operand's) without leading ones; rank at least 1. */
 int heed_space(const heed_tensor *t, int64_t shape[HEED_MAX_RANK]);
+/* Are the rows of the space, as x sees them, all as far from each other? Then this far, in elements. */
+bool heed_row_stride(const heed_tensor *x, int rank, const int64_t *space, int64_t *stride);
+/* May node t with this space become a member of group `number`? */
+bool heed_may_join(const planning *w, const group *q, int32_t number, const heed_tensor *t, int rank, const int64_t *space);
+void heed_add_member(planning *w, int32_t number, uint32_t id);
 bool heed_bind_attr(planning *w, void *where, uint32_t node);
-bool heed_bind_value(planning *w, void *where, const heed_tensor *t); /* the step that is being built reads or writes it: it lives as long */
+/* The step that is being built reads or writes t: it lives as long. Rows are `stride` elements apart; a step of a stream begins at its block's. */
+bool heed_bind_value(planning *w, void *where, const heed_tensor *t, int64_t stride);
 /* Gives every life its place from *top on, so that no two that overlap in time share a byte; *top becomes the end. False without memory. */
 bool heed_lay_out(arena *work, life *lives, size_t count, size_t *top);
 /* budget.c: fills turns, for a plan that was built without a budget and is larger; none where the budget is too small, *least would do. False

@@ -124,7 +124,7 @@ void heed_pass_task(const pass *p, int phase, int64_t task, char *scratch)
         int64_t down = p->down_first ? fast : slow, across = p->down_first ? slow : fast;
         int64_t row = down * p->rows, col = across * p->cols;
         heed_tile t = {.rows = rows - row < p->rows ? rows - row : p->rows, .cols = cols - col < p->cols ? cols - col : p->cols, .pitch = cols};
-        t.first = (outer * rows + row) * cols + col;
+        t.first = p->first + (outer * rows + row) * cols + col;
         place_slots(p, span, scratch, task, outer, row, col, t.cols);
         run_tile(p, span, t);
     }
@@ -139,7 +139,7 @@ void heed_pass_block(const heed_call *c, void *scratch, int64_t row, int64_t row
     for (int64_t r = 0; r < rows; r += p->rows)
         for (int64_t k = 0; k < cols; k += p->cols) {
             heed_tile t = {.rows = rows - r < p->rows ? rows - r : p->rows, .cols = cols - k < p->cols ? cols - k : p->cols, .pitch = all};
-            t.first = (row + r) * all + col + k;
+            t.first = p->first + (row + r) * all + col + k;
             place_slots(p, span, scratch, 0, 0, row + r, col + k, t.cols);
             span[0] = (heed_span){(char *)block + (r * stride + k) * p->slot[0].size, stride, 1};
             run_tile(p, span, t);

@@ -279,8 +279,18 @@ static void gather_run(const heed_call *c, int phase, int64_t task, void *scratc
     }
 }
 
+/* Of rows, if the ids' last axis differs from x's: then it is the axis. */
+static bool gather_cut(int count, heed_tensor *const *x, heed_cut *cut, bool *sums)
+{
+    (void)count;
+    *sums = false;
+    if (cut[0] != HEED_BY_ROWS || cut[1] == HEED_BY_LAST || heed_rank(x[0]) < 2 || heed_dim(x[0], -1) == heed_dim(x[1], -1)) return false;
+    cut[1] = HEED_BY_ROWS;
+    return true;
+}
+
 const heed_op heed_op_gather = {.name = "gather", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH, .attr_size =
-    sizeof(index_attr), .shape = gather_shape, .vjp = gather_vjp, .tasks = gather_tasks, .run = gather_run};
+    sizeof(index_attr), .shape = gather_shape, .vjp = gather_vjp, .tasks = gather_tasks, .run = gather_run, .cut = gather_cut};
 
 heed_tensor *heed_gather(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids)
 {

@@ -109,6 +109,18 @@ static void matmul_run(const heed_call *c, int phase, int64_t task, void *scratc
 
 static double matmul_flops(const heed_call *c) { return 2.0 * (double)c->y.size * (double)c->x[0].shape[c->x[0].rank - 1]; }
 
+/* Rows of a give rows of the product; a sum over rows of both operands, as the gradient of b is, goes on from block to block. */
+static bool matmul_cut(int count, heed_tensor *const *x, heed_cut *cut, bool *sums)
+{
+    (void)count;
+    *sums = cut[0] != HEED_BY_ROWS;
+    if (!*sums) return cut[1] == HEED_UNCUT && heed_size(x[1]) == heed_dim(x[1], -1) * heed_dim(x[1], -2);
+    if ((cut[0] != HEED_BY_LAST && cut[1] != HEED_BY_ROWS) || cut[1] == HEED_BY_LAST || heed_rank(x[0]) != 2 || heed_rank(x[1]) != 2) return false;
+    cut[0] = HEED_BY_LAST;
+    cut[1] = HEED_BY_ROWS;
+    return true;
+}
+
 static heed_tensor *rows_of(heed_graph *g, heed_tensor *x)
 {
     return heed_reshape(g, x, 2, (int64_t[]){heed_size(x) / heed_dim(x, -1), heed_dim(x, -1)});
@@ -130,7 +142,7 @@ static void matmul_vjp(heed_graph *g, const heed_vjp *v)
 }
 
 const heed_op heed_op_matmul = {.name = "matmul", .kind = HEED_KERNEL, .operands = 2, .flags = HEED_SMOOTH | HEED_ANY_STRIDE | HEED_ADDS | HEED_FINISHES,
-    .shape = matmul_shape, .vjp = matmul_vjp, .work = matmul_work, .tasks = matmul_tasks, .run = matmul_run, .flops = matmul_flops};
+    .shape = matmul_shape, .vjp = matmul_vjp, .work = matmul_work, .tasks = matmul_tasks, .run = matmul_run, .flops = matmul_flops, .cut = matmul_cut};
 
 heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b)
 {
