@@ -14,6 +14,7 @@
 #include "autograd/memory.h"
 #include "autograd/op.h"
 #include "autograd/params.h"
+#include "autograd/prepare.h"
 #include "autograd/profile.h"
 #include "autograd/random.h"
 #include "autograd/status.h"

@@ -192,6 +192,7 @@ static heed_code execute(heed_graph *g, plan *p, int threads)
         heed_graph_fail(g, HEED_NO_MEMORY, "run: %.1f MiB of values cannot be had", (double)p->peak / 1048576);
         return g->error.code;
     }
+    heed_prepare_all(g);
     bind(g, p, base);
     char *scratch = g->scratch;
     work_log *logs = g->anomaly ? NULL : heed_profile_logs(g, p, threads, heed_flow_logged(p, threads));

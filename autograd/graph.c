@@ -44,6 +44,7 @@ void heed_graph_free(heed_graph *g)
     heed_free(g->names);
     heed_free(g->patterns);
     heed_free(g->param_leaf);
+    heed_free(g->prepared);
     heed_free(g->scratch);
     heed_free(g);
 }
@@ -62,6 +63,7 @@ void heed_graph_reset(heed_graph *g)
     g->hash = 0;
     g->draws = 0;
     g->params = NULL;
+    g->prepared_count = 0;
     g->scope = 0;
     g->scope_count = 0;
     if (heed_grow((void **)&g->scopes, &g->scope_capacity, 1, sizeof *g->scopes)) g->scopes[g->scope_count++] = (scope_name){0, ""};
@@ -102,6 +104,14 @@ void heed_graph_training(heed_graph *g, bool training)
 }
 
 bool heed_graph_is_training(const heed_graph *g) { return g->training; }
+
+void heed_graph_packed(heed_graph *g, heed_packing how)
+{
+    if ((unsigned)how > HEED_PACK_INT8) heed_graph_fail(g, HEED_INVALID, "packed: there is no way %d to keep weights", (int)how);
+    else if (!g->immortal) g->packing = how;
+}
+
+heed_packing heed_graph_packed_now(const heed_graph *g) { return g->training ? HEED_PACK_NONE : g->packing; }
 
 void heed_graph_seed(heed_graph *g, uint64_t seed, uint64_t step)
 {

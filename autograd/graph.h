@@ -41,6 +41,18 @@ void heed_graph_budget(heed_graph *g, size_t bytes);
 /* Training switches dropout on (at first: off). */
 void heed_graph_training(heed_graph *g, bool training);
 bool heed_graph_is_training(const heed_graph *g);
+/* How a graph that is not training keeps the weights of products (float32 parameters that a matrix is multiplied with): packed once into the
+ * form that the kernel reads, in the first run, and kept by the parameters' store over steps and graphs until they change. Right when many
+ * runs meet the same weights: evaluation, decoding. The packed form takes memory of its own; heed_params_release (prepare.h) frees it. With
+ * less than 32 bits the products are rounded, by what is said here, and all else is as before. */
+typedef enum heed_packing {
+    HEED_PACK_NONE, /* as they are; at first */
+    HEED_PACK_SAME, /* in float32: same results up to rounding */
+    HEED_PACK_BF16, /* weights rounded to bfloat16 (8 bits of fraction), half the memory; sums in float32 */
+    HEED_PACK_INT8  /* weights rounded to 8 bits, a scale for each output; operands too, a scale for each row; exact integer sums, a quarter */
+} heed_packing;
+void heed_graph_packed(heed_graph *g, heed_packing how);
+heed_packing heed_graph_packed_now(const heed_graph *g); /* HEED_PACK_NONE while training */
 /* The place in the random stream: a draw depends on the seed, the step, its number within the graph since reset, and the element. */
 void heed_graph_seed(heed_graph *g, uint64_t seed, uint64_t step);
 /* Eager: every op runs as soon as it is recorded, unfused (the environment's HEED_EAGER=1 does the same). Same values up to rounding. */

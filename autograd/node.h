@@ -55,6 +55,7 @@ void pool_free(pool *p);
 
 struct plan_cache;
 struct heed_profile;
+typedef struct heed_prepared heed_prepared;
 
 struct heed_graph {
     heed_error error;
@@ -69,6 +70,8 @@ struct heed_graph {
     char **patterns;     size_t pattern_count, pattern_capacity;
     heed_tensor **param_leaf; size_t param_capacity;  /* by index in the store; valid where id < count and it is that leaf */
     heed_params *params;                 /* the store in use since reset */
+    heed_prepared **prepared; size_t prepared_count, prepared_capacity; /* in use since reset */
+    heed_packing packing;
     pool values;
     struct plan_cache *plans;
     void *scratch;       size_t scratch_size; /* of all threads together */
@@ -97,6 +100,14 @@ static inline uint64_t heed_mix(uint64_t h, uint64_t v)
 
 /* Records the gradients of all trainable parameters in use. The targets, which lie in the arena, are the accumulations and last the loss. */
 heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets);
+
+/* Makes the prepared forms in use true (prepare.c); called before a run. */
+void heed_prepare_all(heed_graph *g);
+heed_prepared **heed_param_prepared(heed_param *p); /* the list of its forms */
+/* Where the forms of a store lie. */
+typedef struct forms { int lock; struct form_chunk *chunks; size_t bytes; } forms;
+forms *heed_params_forms(heed_params *ps);
+void heed_forms_free(forms *f);
 
 /* params.c for the executor: takes note that a gradient is written now, and tells whether it was zero before. */
 bool heed_param_take_grad(heed_param *p);

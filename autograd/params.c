@@ -16,6 +16,8 @@ struct heed_param {
     int rank, index;
     heed_dtype dtype;
     bool trainable, grad_zero;
+    uint64_t version;          /* grows with every write to the values; 1 at first */
+    heed_prepared *prepared;   /* forms that products read */
 };
 
 struct heed_params {
@@ -28,6 +30,7 @@ struct heed_params {
     int depth;
     heed_dtype dtype;
     bool immortal;
+    forms forms;
     heed_param failed; /* what a failed creation returns */
 };
 
@@ -51,6 +54,7 @@ void heed_params_free(heed_params *ps)
         heed_free(ps->list[i]->grad);
         heed_free(ps->list[i]);
     }
+    heed_forms_free(&ps->forms);
     heed_free(ps->list);
     heed_free(ps);
 }
@@ -173,7 +177,7 @@ heed_param *heed_param_new(heed_params *ps, const char *name, heed_dtype dtype, 
     }
     heed_param *p = heed_calloc(1, sizeof *p);
     if (!p) goto refused;
-    *p = (heed_param){.store = ps, .dtype = dtype, .rank = rank, .size = (int64_t)size, .index = (int)ps->count, .trainable = true, .grad_zero = true};
+    *p = (heed_param){.store = ps, .dtype = dtype, .rank = rank, .size = (int64_t)size, .index = (int)ps->count, .trainable = true, .grad_zero = true, .version = 1};
     for (int i = 0; i < rank; i++) p->shape[i] = shape[i];
     p->name = heed_strdup(path);
     p->data = heed_alloc(bytes);
@@ -251,7 +255,17 @@ int64_t heed_param_size(const heed_param *p) { return p->size; }
 bool heed_param_is_trainable(const heed_param *p) { return p->trainable; }
 int heed_param_index(const heed_param *p) { return p->index; }
 heed_params *heed_param_store(const heed_param *p) { return p->store; }
-void *heed_param_data(heed_param *p) { return p->data; }
+const void *heed_param_values(const heed_param *p) { return p->data; }
+uint64_t heed_param_version(const heed_param *p) { return __atomic_load_n(&p->version, __ATOMIC_RELAXED); }
+
+void *heed_param_data(heed_param *p)
+{
+    if (p->index >= 0) __atomic_fetch_add(&p->version, 1, __ATOMIC_RELAXED); /* parts of one may be written by several threads */
+    return p->data;
+}
+
+heed_prepared **heed_param_prepared(heed_param *p) { return &p->prepared; }
+forms *heed_params_forms(heed_params *ps) { return &ps->forms; }
 
 static size_t bytes_of(const heed_param *p) { return (size_t)p->size * heed_dtype_size(p->dtype); }
 

@@ -73,7 +73,11 @@ int64_t heed_param_size(const heed_param *p);
 bool heed_param_is_trainable(const heed_param *p);
 int heed_param_index(const heed_param *p);
 heed_params *heed_param_store(const heed_param *p);
-void *heed_param_data(heed_param *p);                           /* values, row-major; may be written between runs */
+/* Values, row-major, to be written between runs. A graph that keeps weights packed (heed_graph_packed) learns from this call that they
+ * change: there, ask again for every write after a run. */
+void *heed_param_data(heed_param *p);
+const void *heed_param_values(const heed_param *p);             /* to be read only */
+uint64_t heed_param_version(const heed_param *p);               /* grows with every call of heed_param_data, so with every change */
 /* The gradient, row-major, zeros when none was added since heed_params_zero_grad; NULL only when memory is refused. */
 void *heed_param_grad(heed_param *p);
 /* True when no gradient was added since the last heed_params_zero_grad: its values count as zeros. */

@@ -259,7 +259,7 @@ heed_tensor *heed_use(heed_graph *g, heed_param *p)
     if (g->param_leaf[i]) return g->param_leaf[i];
     heed_tensor *t = leaf(g, heed_param_dtype(p), heed_param_rank(p), heed_param_shape(p));
     if (g->error.code) return t;
-    t->data = heed_param_data(p);
+    t->data = (void *)(uintptr_t)heed_param_values(p);
     t->param = (int32_t)i;
     t->flags |= NODE_PARAM | (heed_param_is_trainable(p) ? NODE_NEEDS_GRAD : 0);
     g->hash = heed_mix(g->hash, (uint64_t)t->flags << 32 | i);

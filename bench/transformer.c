@@ -6,6 +6,8 @@
     INT(vocab, "[2,100000000]", "symbols"), INT(d, "[2,65536]", "width"), INT(h, "[1,1024]", "heads"), \
     INT(ff, "[1,1048576]", "inner width of the feed-forward parts"), INT(batch, "[1,1000000]", "sentences")
 
+#define WEIGHTS HEED_OPTION_CHOICE(bench_shape, weights, "float32|bf16|int8", "float32", "how the products' weights are kept")
+
 static const heed_option train_keys[] = {
     SIZES,
     INT(enc, "[0,64]", "encoder layers; 0: a language model"),
@@ -17,7 +19,7 @@ static const heed_option train_keys[] = {
     {0},
 };
 static const heed_option encode_keys[] = {
-    SIZES, INT(enc, "[1,64]", "encoder layers"), INT(length, "[1,1000000]", "symbols of a sentence"), {0},
+    SIZES, INT(enc, "[1,64]", "encoder layers"), INT(length, "[1,1000000]", "symbols of a sentence"), WEIGHTS, {0},
 };
 
 static const heed_option decode_keys[] = {
@@ -26,6 +28,7 @@ static const heed_option decode_keys[] = {
     INT(src_len, "[1,1000000]", "source symbols of a sentence"),
     INT(new, "[1,1000000]", "symbols that are said for each"),
     HEED_OPTION_INT(bench_shape, beam, "[1,1000]", "1", "hypotheses kept at each position; 1: greedy"),
+    WEIGHTS,
     {0},
 };
 
@@ -92,6 +95,7 @@ static heed_code encode_start(bench_work *w, heed_error *e)
 {
     if (make_model(w, e)) return e->code;
     w->src = bench_ids(w->shape.batch * w->shape.length, w->shape.vocab, 1, e);
+    heed_graph_packed(w->graph, (heed_packing)((int)HEED_PACK_SAME + w->shape.weights));
     return e->code;
 }
 
@@ -117,6 +121,7 @@ static heed_code decode_start(bench_work *w, heed_error *e)
     w->decoder = heed_decoder_new(w->graph, heed_transformer_model(w->model));
     if (!e->code && (!w->lengths || !w->decoder)) heed_fail(e, HEED_NO_MEMORY, "no memory for decoding");
     for (int64_t b = 0; b < s->batch && !e->code; b++) w->lengths[b] = (int32_t)s->src_len;
+    heed_graph_packed(w->graph, (heed_packing)((int)HEED_PACK_SAME + s->weights));
     return e->code;
 }
 

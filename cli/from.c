@@ -60,7 +60,7 @@ heed_code from_copy(training *t, heed_error *e)
         if (head && !same_head) continue;
         if (!from || heed_param_size(from) != heed_param_size(p))
             return heed_fail(e, HEED_INVALID, "--from %s: its encoder has no '%s' of this size", t->a.from, name);
-        memcpy(heed_param_data(p), heed_param_data(from), (size_t)heed_param_size(p) * heed_dtype_size(heed_param_dtype(p)));
+        memcpy(heed_param_data(p), heed_param_values(from), (size_t)heed_param_size(p) * heed_dtype_size(heed_param_dtype(p)));
     }
     fprintf(stderr, "the encoder of %s: %s after %lld steps\n", t->a.from, job_traits_of(&t->base)->name, (long long)t->base.step);
     job_free(&t->base);

@@ -35,7 +35,7 @@ static void put_params(heed_checkpoint *c, const job *j, heed_error *e)
     for (int i = 0; i < heed_params_count(j->params); i++) {
         heed_param *p = heed_params_at(j->params, i);
         snprintf(name, sizeof name, "params/%s", heed_param_name(p));
-        heed_checkpoint_put(c, name, type_of(heed_param_dtype(p)), heed_param_rank(p), heed_param_shape(p), heed_param_data(p),
+        heed_checkpoint_put(c, name, type_of(heed_param_dtype(p)), heed_param_rank(p), heed_param_shape(p), heed_param_values(p),
                             e);
     }
     heed_optimizer_array a = {0};

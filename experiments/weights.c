@@ -6,7 +6,7 @@ void weights_keep(lab *l, heed_params *ps)
 {
     for (int i = 0; i < heed_params_count(ps); i++) {
         heed_param *p = heed_params_at(ps, i);
-        lab_put_floats(l, heed_param_name(p), heed_param_rank(p), heed_param_shape(p), heed_param_data(p));
+        lab_put_floats(l, heed_param_name(p), heed_param_rank(p), heed_param_shape(p), heed_param_values(p));
     }
 }
 

@@ -1,6 +1,7 @@
 /* Matrix products over batches of matrices; the arithmetic is in gemm.h. */
 #include "ops/gemm.h"
 #include "ops/ops.h"
+#include "ops/product.h"
 #include "ops/simd.h"
 
 #if HEED_ISA_BASE
@@ -150,7 +151,8 @@ heed_tensor *heed_matmul(heed_graph *g, heed_tensor *a, heed_tensor *b)
     bool row = heed_rank(a) == 1, col = heed_rank(b) == 1;
     if (row) a = heed_reshape(g, a, 2, (int64_t[]){1, heed_dim(a, 0)});
     if (col) b = heed_reshape(g, b, 2, (int64_t[]){heed_dim(b, 0), 1});
-    heed_tensor *y = heed_apply(g, &heed_op_matmul, 2, (heed_tensor *[]){a, b}, NULL);
+    heed_tensor *y = heed_packed_product(g, a, b);
+    if (!y) y = heed_apply(g, &heed_op_matmul, 2, (heed_tensor *[]){a, b}, NULL);
     if (!row && !col) return y;
     int64_t shape[HEED_MAX_RANK];
     int n = 0;

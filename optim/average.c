@@ -60,7 +60,7 @@ void *heed_ema_restore(heed_ema *a, const heed_param *p)
     size_t count = (size_t)heed_params_count(a->params);
     bool there = heed_grow((void **)&a->data, &a->capacity, count, sizeof *a->data);
     while (there && a->count < count) a->data[a->count++] = NULL;
-    if (there && !a->data[i] && (a->data[i] = heed_alloc(bytes_of(p)))) memcpy(a->data[i], heed_param_data(own), bytes_of(p));
+    if (there && !a->data[i] && (a->data[i] = heed_alloc(bytes_of(p)))) memcpy(a->data[i], heed_param_values(own), bytes_of(p));
     if (!there || !a->data[i]) heed_fail(&a->error, HEED_NO_MEMORY, "average: no memory for that of %s", heed_param_name(p));
     return a->error.code ? NULL : a->data[i];
 }
@@ -192,7 +192,7 @@ heed_code heed_average_add(heed_average *m, const heed_params *ps)
     for (size_t i = 0; i < m->count; i++) {
         sum *s = &m->sums[i];
         heed_param *p = heed_params_find(ps, s->name);
-        const void *x = heed_param_data(p);
+        const void *x = heed_param_values(p);
         for (int64_t k = 0; k < s->size; k++)
             s->value[k] += heed_param_dtype(p) == HEED_F32 ? (double)((const float *)x)[k] : ((const double *)x)[k];
     }
