@@ -89,7 +89,7 @@ static int decode(writer *w, output *o, int64_t rows, heed_error *e)
 int verb_decode(int argc, char **argv)
 {
     search_flags search = {0};
-    const char *nbest = NULL, *temperature = NULL, *top_k = NULL, *top_p = NULL, *seed = NULL, *symbols = NULL, *batch = NULL,
+    const char *nbest = NULL, *temperature = NULL, *top_k = NULL, *top_p = NULL, *seed = NULL, *symbols = NULL, *batch = NULL, *weights = NULL,
                *file;
     output o = {.nbest = 1};
     bool sample = false;
@@ -104,6 +104,7 @@ int verb_decode(int argc, char **argv)
         {"symbols", "N", &symbols, NULL, NULL, "a language model: goes on for N symbols, through the ends of lines"},
         {"raw", NULL, NULL, NULL, &o.raw, "the vocabulary's units with blanks between them, not joined to text"},
         {"batch", "N", &batch, NULL, NULL, "lines read before the first is answered (32; 1 on a terminal)"},
+        {"weights", "KIND", &weights, NULL, NULL, "float32, or rounded for speed: bf16, int8 (float32)"},
         {0},
     };
     int words, status = read_flags("decode", about, flags, argc, argv, &file, 1, &words);
@@ -113,6 +114,10 @@ int verb_decode(int argc, char **argv)
         return usage_error("decode", "--temperature, --top-k, --top-p and --seed go with --sample");
     if (sample && search.beam) return usage_error("decode", "--sample and --beam exclude each other");
     if (symbols && (nbest || search.max_len)) return usage_error("decode", "--symbols excludes --nbest and --max-len");
+    static const char *const kinds[] = {"float32", "bf16", "int8", NULL};
+    int kind = 0;
+    while (weights && kinds[kind] && strcmp(weights, kinds[kind])) kind++;
+    if (!kinds[kind]) return usage_error("decode", "--weights: '%s' is not float32, bf16 or int8", weights);
     int64_t rows = isatty(STDIN_FILENO) ? 1 : 32, number = 1;
     double t = 1, p = 1;
     int64_t k = 0;
@@ -134,6 +139,7 @@ int verb_decode(int argc, char **argv)
         status = usage_error("decode", "this is a %s: --symbols is for language models", job_traits_of(&w.j)->name);
     if (status < 0 && nbest && w.j.kind == JOB_TAGS) status = usage_error("decode", "--nbest: a tagger gives every token its likeliest tag");
     if (status < 0) {
+        heed_graph_packed(w.g, (heed_packing)((int)HEED_PACK_SAME + kind));
         o.many = nbest != NULL;
         w.how.sample = sample;
         w.how.temperature = t;

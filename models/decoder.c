@@ -17,6 +17,7 @@ heed_decoder *heed_decoder_new(heed_graph *g, heed_model m)
     heed_decoder *d = heed_calloc(1, sizeof *d);
     if (!d) return NULL;
     *d = (heed_decoder){.m = m, .writer = m.kind->writer ? m.kind->writer(m.self) : NULL, .rows.g = g};
+    heed_graph_packed(g, HEED_PACK_SAME);
     if (d->writer) return d;
     heed_free(d);
     return NULL;
@@ -50,7 +51,6 @@ heed_code heed_decoder_start(heed_decoder *d, int64_t sentences, int64_t width, 
     d->stepped = false;
     heed_graph_reset(g);
     heed_graph_training(g, false);
-    if (heed_graph_packed_now(g) == HEED_PACK_NONE) heed_graph_packed(g, HEED_PACK_SAME);
     if (sentences < 1 || width < 1 || (steps > 0) != d->m.kind->reads(d->m.self))
         return heed_fail(e, HEED_INVALID, "decoder: %lld sentences of %lld symbols, %lld rows each", (long long)sentences,
                          (long long)steps, (long long)width);

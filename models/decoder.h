@@ -19,7 +19,8 @@
 
 typedef struct heed_decoder heed_decoder;
 
-/* Works in `g`, which it resets and takes out of training. Graph and model are the caller's and outlive it. NULL: refused. */
+/* Works in `g`, which it resets and takes out of training, and where weights are kept packed from now on: for another precision, call
+ * heed_graph_packed afterwards. Graph and model are the caller's and outlive it. NULL: refused. */
 heed_decoder *heed_decoder_new(heed_graph *g, heed_model m);
 void heed_decoder_free(heed_decoder *d);
 

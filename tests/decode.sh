@@ -32,9 +32,13 @@ printf '12\n\n345\n6\n\n' >lines
 "$heed" decode d/last.h5 <lines >out
 same "$(wc -l <out)" 5 "lines"
 same "$(sed -n '2p;5p' out)" "" "empty lines"
-for how in "--batch 1" "--batch 2" "--threads 1" "--length-penalty 0.6"; do
+for how in "--batch 1" "--batch 2" "--threads 1" "--length-penalty 0.6" "--weights float32"; do
     "$heed" decode d/last.h5 $how <lines >other
     cmp -s out other || fail "$how changes the output"
+done
+for kind in bf16 int8; do
+    "$heed" decode d/last.h5 --weights $kind <lines >other
+    same "$(wc -l <other)" 5 "lines with --weights $kind"
 done
 "$heed" decode d/last.h5 --nbest 3 <lines >best
 same "$(cut -f 1 best | tr '\n' ' ')" "1 1 1 3 3 3 4 4 4 " "numbers of n-best lines"
@@ -110,6 +114,7 @@ grep -q '>three<' a-dec.1.cross.svg || fail "no label"
 # bad input
 says 2 "did you mean '--beam'" "$heed" decode d/last.h5 --bem 3 </dev/null
 says 2 "--beam takes a whole number" "$heed" decode d/last.h5 --beam 0 </dev/null
+says 2 "--weights: 'int4' is not float32, bf16 or int8" "$heed" decode d/last.h5 --weights int4 </dev/null
 says 2 "exclude each other" "$heed" decode d/last.h5 --sample --beam 2 </dev/null
 says 2 "go with --sample" "$heed" decode d/last.h5 --top-k 2 </dev/null
 says 2 "name a checkpoint" "$heed" decode </dev/null
