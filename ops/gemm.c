@@ -111,7 +111,7 @@ static void plan_shared(heed_gemm *p, int64_t width, int64_t bytes)
     int64_t parts = gemm_parts(wanted, p->group * gemm_parts(p->chunk_cols, p->cols));
     p->rows = even(p->m, upper(2 * p->tile, gemm_parts(p->m, parts)), p->tile);
     if (p->pack_a == A_TILES && !p->share_a) p->rows = even(p->m, upper(p->rows, lower(BAND, gemm_parts(p->m, MANY_TASKS / 2))), p->tile);
-    p->band = p->pack_a == A_TILES ? even(p->rows, p->share_a ? BAND / 8 : BAND, p->tile) : p->tile;
+    p->band = p->pack_a == A_TILES && !p->share_a ? even(p->rows, BAND, p->tile) : p->tile;
 }
 
 void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)

@@ -2,9 +2,10 @@
  * REAL, VEC, LANES (type, its vector, lanes), V(name) (vf_name or vd_name), FN(name) (name with the type's suffix) and PUBLIC(name). */
 
 /* C tile (+)= alpha * A tile * B tile. A(i,p) = a[i * a_row + p * a_col], B(p, :) = nv whole vectors at b + p * b_row; the first `cols`
- * columns are written. mr and nv are constants where this is inlined, so that `sum` lives in registers. */
+ * columns are written. Meanwhile k elements `ahead_step` apart are fetched into L2: the next tile. mr and nv are constants where this is inlined, so that `sum` lives in registers. */
 ALWAYS_INLINE void FN(tile)(const int mr, const int nv, int64_t k, const REAL *a, int64_t a_row, int64_t a_col,
-                            const REAL *b, int64_t b_row, REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add)
+                            const REAL *b, int64_t b_row, REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add,
+                            const REAL *ahead, int64_t ahead_step)
 {
     VEC sum[GEMM_TILE][8];
     const REAL *row[(GEMM_TILE + 2) / 3]; /* one pointer for three rows: x86 adds 0, 1 or 2 strides for free */
@@ -19,6 +20,10 @@ ALWAYS_INLINE void FN(tile)(const int mr, const int nv, int64_t k, const REAL *a
 
     for (; k > 0; k--) {
         VEC y[8];
+        if (2 * mr > GEMM_TILE) {
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += ahead_step;
+        }
         UNROLL(8) for (int v = 0; v < nv; v++) {
             y[v] = V(load)(b + v * LANES);
             if (mr > 1) KEEP(y[v]);
@@ -47,7 +52,7 @@ ALWAYS_INLINE void FN(tile)(const int mr, const int nv, int64_t k, const REAL *a
 }
 
 typedef void FN(tile_fn)(int64_t k, const REAL *a, int64_t a_row, int64_t a_col, const REAL *b, int64_t b_row,
-                         REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add);
+                         REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add, const REAL *ahead, int64_t ahead_step);
 
 /* The tiles that fit the registers, as rows and the logarithm of vectors: each becomes a function, and the table finds it. */
 #define TILES_4(X) X(1, 0) X(2, 0) X(3, 0) X(4, 0) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(1, 2) X(2, 2) X(1, 3)
@@ -64,9 +69,10 @@ typedef void FN(tile_fn)(int64_t k, const REAL *a, int64_t a_row, int64_t a_col,
 #define TILE_NAME(mr, lg) FN(HEED_CAT(tile_##mr##_, lg))
 #define TILE_FUNCTION(mr, lg)                                                                                               \
     static void TILE_NAME(mr, lg)(int64_t k, const REAL *a, int64_t a_row, int64_t a_col, const REAL *b, int64_t b_row,    \
-                                  REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add)                               \
+                                  REAL *c, int64_t c_row, int64_t cols, REAL alpha, int add, const REAL *ahead,             \
+                                  int64_t ahead_step)                                                                      \
     {                                                                                                                      \
-        FN(tile)(mr, 1 << lg, k, a, a_row, a_col, b, b_row, c, c_row, cols, alpha, add);                                   \
+        FN(tile)(mr, 1 << lg, k, a, a_row, a_col, b, b_row, c, c_row, cols, alpha, add, ahead, ahead_step);                \
     }
 #define TILE_ENTRY(mr, lg) [mr][lg] = TILE_NAME(mr, lg),
 TILES(TILE_FUNCTION)
@@ -163,7 +169,12 @@ static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c,
             if (packed) ;
             else if (p->pack_a == A_TILES) FN(pack_tiles)(own_a, a0, p->a_row, p->a_col, tile, TILES_OF_A, band, all, depth);
             else if (p->pack_a == A_ROWS) FN(copy_rows)(own_a, pitch, a0, p->a_row, band, depth);
+            /* while a band of one tile meets the panels, each fetches its share of the next band: rows, or what lies on end */
+            const int64_t panels_here = padded / width, line = packed || p->a_row == depth ? depth : p->a_row;
+            const int64_t step = line == depth ? gemm_parts(tile, panels_here) : 1, share = step * line;
+            const REAL *next = p->band > tile || i0 + tile >= rows ? NULL : packed ? tiles + tile * whole : p->a_col == 1 ? a0 + tile * p->a_row : NULL;
             for (int64_t j = 0; j < cols; j += width) {
+                const int64_t part = j / width < tile ? j / width : 0;
                 const int64_t count = cols - j < width ? cols - j : width;
                 int64_t b_row = wide ? width : FN(panel)(count);
                 const REAL *bj = b + j * p->b_col + p0 * p->b_row;
@@ -182,7 +193,7 @@ static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c,
                     const REAL *ai = p->pack_a == A_TILES ? tiles + i * depth : p->pack_a == A_ROWS ? own_a + i * pitch : a0 + i * p->a_row;
                     const int64_t a_row = p->pack_a == A_TILES ? 1 : p->pack_a == A_ROWS ? pitch : p->a_row;
                     FN(tiles)[m][count > LANES](depth, ai, a_row, p->pack_a == A_TILES ? m : p->a_col, bj, b_row,
-                                                c + (i0 + i) * c_row + j, c_row, count, alpha, add);
+                                                c + (i0 + i) * c_row + j, c_row, count, alpha, add, next ? next + part * share : ai, next ? step : 0);
                 }
             }
         }
@@ -256,7 +267,7 @@ void PUBLIC(multiply)(int64_t m, int64_t n, int64_t k, const REAL *a, int64_t a_
         const REAL *bj = b_row ? b + j : b + j * b_depth;
         for (int64_t i = 0; i < m; i += tile)
             FN(tiles)[m - i < tile ? m - i : tile][count > LANES](k, a + i * a_row, a_row, a_col, bj, b_row ? b_row : width,
-                                                                 c + i * c_row + j, c_row, count, alpha, add);
+                                                                 c + i * c_row + j, c_row, count, alpha, add, a, 0);
     }
 }
 
@@ -269,7 +280,7 @@ static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL 
             for (int64_t i = 0; i < p->m; i += most) {
                 const int64_t m = p->m - i < most ? p->m - i : most, count = cols - j < width ? cols - j : width;
                 FN(tiles)[m][count > LANES](p->k, a + i * p->a_row, p->a_row, p->a_col, b + j * p->k, width, c + i * p->c_row + j, p->c_row,
-                                            count, (REAL)p->alpha, p->accumulate);
+                                            count, (REAL)p->alpha, p->accumulate, a, 0);
             }
         return;
     }
@@ -301,7 +312,7 @@ static void FN(few_rows)(const heed_gemm *p, const REAL *a, const REAL *b, REAL 
         for (int64_t i = 0; i < p->m; i += tile) {
             int64_t m = p->m - i < tile ? p->m - i : tile;
             FN(tiles)[m][v](p->k, a + i * p->a_row, p->a_row, p->a_col, bj, b_row, c + i * p->c_row + j, p->c_row, count,
-                            (REAL)p->alpha, p->accumulate);
+                            (REAL)p->alpha, p->accumulate, a, 0);
         }
         j += count;
     }

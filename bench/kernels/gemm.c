@@ -1,4 +1,5 @@
-/* Speed of the matrix product by shape:      heed-bench-gemm [GROUP | NN|NT|TN|TT M N K]      (OMP_NUM_THREADS and HEED_ISA are heard)
+/* Speed of the matrix product by shape:      heed-bench-gemm [--cold] [GROUP | NN|NT|TN|TT M N K]      (OMP_NUM_THREADS and HEED_ISA are heard)
+ * --cold: every product has operands of its own, which no cache holds, as in a training step.
  * One line a shape: median time, GFLOP/s, share of the FMA peak measured in turns with it, GB/s of A, B and C. */
 #include "autograd/memory.h"
 #include "bench/kernels/peak.h"
@@ -60,10 +61,14 @@ static float *filled(int64_t count)
     return x;
 }
 
-static double measure(const shape *s, double *log_share, double weight)
+enum { COLD_BYTES = 320 << 20 };
+
+static double measure(const shape *s, int cold, double *log_share, double weight)
 {
     int64_t heads = s->heads ? s->heads : 1, width = s->k * heads, many = s->batch * heads;
-    float *a = filled(many * s->m * s->k), *b = filled(many * s->n * s->k), *c = filled(many * s->m * s->n);
+    const int64_t a_size = many * s->m * s->k, b_size = many * s->n * s->k, c_size = many * s->m * s->n;
+    const int64_t sets = cold ? 1 + COLD_BYTES / (4 * (a_size + b_size + c_size)) : 1;
+    float *a = filled(sets * a_size), *b = filled(sets * b_size), *c = filled(sets * c_size);
     job j = {.p = {.m = s->m, .n = s->n, .k = s->k, .a = a, .b = b, .c = c, .c_row = s->n, .alpha = 1}};
     heed_gemm *p = &j.p;
     if (s->layout[0] == 'N') p->a_row = s->k, p->a_col = 1;
@@ -94,11 +99,15 @@ static double measure(const shape *s, double *log_share, double weight)
     multiply(&j, scratch);
     double start = bench_seconds();
     multiply(&j, scratch);
-    int64_t repeat = (int64_t)(0.02 / (bench_seconds() - start + 1e-9)) + 1;
+    int64_t repeat = (int64_t)(0.02 / (bench_seconds() - start + 1e-9)) + 1, set = 0;
     for (int r = 0; r < 9; r++) {
         peaks[r] = 1e-9 * heed_peak_flops(0);
         start = bench_seconds();
-        for (int64_t i = 0; i < repeat; i++) multiply(&j, scratch);
+        for (int64_t i = 0; i < repeat; i++) {
+            p->a = a + set * a_size, p->b = b + set * b_size, p->c = c + set * c_size;
+            multiply(&j, scratch);
+            set = (set + 1) % sets;
+        }
         times[r] = (bench_seconds() - start) / (double)repeat;
     }
     double time = bench_median(times, 9), peak = bench_median(peaks, 9), rate = 1e-9 * work / time;
@@ -119,9 +128,12 @@ static double measure(const shape *s, double *log_share, double weight)
 int main(int argc, char **argv)
 {
     printf("%s, %d threads\n", heed_isa_name(heed_isa_now()), bench_threads());
+    int cold = argc > 1 && !strcmp(argv[1], "--cold");
+    argc -= cold;
+    argv += cold;
     if (argc == 5) {
         double share = 0;
-        measure(&(shape){"", argv[1], atoll(argv[2]), atoll(argv[3]), atoll(argv[4]), 1, 0}, &share, 1);
+        measure(&(shape){"", argv[1], atoll(argv[2]), atoll(argv[3]), atoll(argv[4]), 1, 0}, cold, &share, 1);
         return 0;
     }
     const int count = (int)(sizeof shapes / sizeof *shapes);
@@ -131,7 +143,7 @@ int main(int argc, char **argv)
         while (end < count && !strcmp(shapes[end].group, group)) end++;
         double share = 0;
         if (argc < 2 || !strcmp(argv[1], group)) {
-            for (int i = first; i < end; i++) measure(&shapes[i], &share, 1.0 / (end - first));
+            for (int i = first; i < end; i++) measure(&shapes[i], cold, &share, 1.0 / (end - first));
             printf("%-6s geometric mean %.1f %%\n", group, 100 * exp(share));
         }
         first = end;
