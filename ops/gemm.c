@@ -26,7 +26,7 @@ enum {
     SHARED_ROWS = 4096,      /* more rows of a transposed A than this are packed by the tasks that need them */
     LOW = 256,               /* stretch of k where a band of A has to stay near */
     STRETCH = 512,           /* of k, which outweighs writing and adding a product of its own */
-    SPLIT_SIZE = 1 << 18,    /* elements of C up to which k is split */
+    SPLIT_SIZE = 1 << 17,    /* elements of C up to which k is split */
 };
 
 /* By instruction set: the register tile's rows and vector bytes (GEMM_TILE, HEED_VBYTES); the stretch of k that is summed in registers, so that tiles
@@ -170,17 +170,8 @@ int64_t heed_gemm_tasks(const heed_gemm *p, int phase)
     const int64_t rows = gemm_parts(p->m, p->rows), blocks = rows * gemm_parts(p->n, p->cols);
     if (p->kind == GEMM_SPLIT) return p->batches * (phase ? rows : blocks * gemm_parts(p->k, p->stretch));
     if (p->kind != GEMM_SHARED || p->packed) return gemm_parts(p->batches * blocks, p->group);
-    const int64_t width = panel_of(p->f64, p->isa), chunks = gemm_chunks(p);
-    int64_t tasks = 0;
-    if (phase > 0) {
-        gemm_chunk c = gemm_chunk_of(p, phase - 1, width);
-        tasks += c.matrices * c.blocks;
-    }
-    if (phase < chunks) {
-        gemm_chunk c = gemm_chunk_of(p, phase, width);
-        tasks += c.matrices * (c.b_units + c.a_units);
-    }
-    return tasks;
+    const int64_t width = panel_of(p->f64, p->isa);
+    return gemm_multiply_tasks(p, phase, width) + gemm_pack_tasks(p, phase, width);
 }
 
 void heed_gemm_task(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)

@@ -172,7 +172,7 @@ static void FN(block)(const heed_gemm *p, const REAL *a, const REAL *b, REAL *c,
             /* while a band of one tile meets the panels, each fetches its share of the next band: rows, or what lies on end */
             const int64_t panels_here = padded / width, line = packed || p->a_row == depth ? depth : p->a_row;
             const int64_t step = line == depth ? gemm_parts(tile, panels_here) : 1, share = step * line;
-            const REAL *next = p->band > tile || i0 + tile >= rows ? NULL : packed ? tiles + tile * whole : p->a_col == 1 ? a0 + tile * p->a_row : NULL;
+            const REAL *next = p->band > tile ? NULL : packed ? tiles + tile * whole : p->a_col == 1 ? a0 + tile * p->a_row : NULL;
             for (int64_t j = 0; j < cols; j += width) {
                 const int64_t part = j / width < tile ? j / width : 0;
                 const int64_t count = cols - j < width ? cols - j : width;
@@ -370,43 +370,49 @@ static inline int64_t FN(half)(const heed_gemm *p)
     return p->group * (p->chunk_cols + (p->share_a ? p->m : 0)) * (p->k < p->depth ? p->k : p->depth);
 }
 
-/* SHARED: phase q multiplies chunk q - 1 and, after that, packs chunk q, each chunk in its half of `shared`; chunks are counted over
- * (group of matrices, columns, k), k fastest. */
-static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *shared, REAL *scratch)
+/* SHARED: phase q multiplies chunk q - 1 and packs chunk q, each chunk in its half of `shared`; chunks are counted over (group of matrices,
+ * columns, k), k fastest. */
+static void FN(shared_multiply)(const heed_gemm *p, int64_t at, int64_t task, REAL *shared, REAL *scratch)
 {
-    const int64_t width = GEMM_TILE_VECTORS * LANES;
-    if (phase > 0) {
-        const gemm_chunk chunk = gemm_chunk_of(p, phase - 1, width);
-        const gemm_span k = chunk.k, n = chunk.n;
-        if (task < chunk.matrices * chunk.blocks) {
-            const int64_t matrix = task / chunk.blocks, unit = task % chunk.blocks, batch = chunk.first + matrix;
-            const int64_t row_parts = gemm_parts(p->m, p->rows); /* rows fastest: consecutive tasks share columns of B in L2 */
-            const gemm_span i = gemm_cut(p->m, p->rows, unit % row_parts), j = gemm_cut(n.count, p->cols, unit / row_parts);
-            const REAL *half = shared + (phase - 1) % 2 * FN(half)(p), *panels = half + matrix * chunk.elements + j.at * k.count;
-            const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row + k.at * p->a_col;
-            REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + n.at + j.at;
-            FN(block)(p, a, NULL, c, p->c_row, i.count, j.count, k.count, (REAL)p->alpha, p->accumulate || k.at > 0, panels, k.count, 0,
-                      p->share_a ? half + matrix * chunk.elements + chunk.padded * k.count + i.at * k.count : NULL, scratch);
-            if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
-            return;
-        }
-        task -= chunk.matrices * chunk.blocks;
-    }
-    const gemm_chunk chunk = gemm_chunk_of(p, phase, width);
+    const gemm_chunk chunk = gemm_chunk_of(p, at, GEMM_TILE_VECTORS * LANES);
     const gemm_span k = chunk.k, n = chunk.n;
-    const int64_t units = chunk.b_units + chunk.a_units, matrix = task / units, batch = chunk.first + matrix;
-    REAL *panels = shared + phase % 2 * FN(half)(p) + matrix * chunk.elements;
-    int64_t unit = task % units;
-    if (unit < chunk.b_units) {
-        const int64_t parts = gemm_parts(k.count, chunk.b_depth);
+    const int64_t matrix = task / chunk.blocks, unit = task % chunk.blocks, batch = chunk.first + matrix;
+    const int64_t row_parts = gemm_parts(p->m, p->rows); /* rows fastest: consecutive tasks share columns of B in L2 */
+    const gemm_span i = gemm_cut(p->m, p->rows, unit % row_parts), j = gemm_cut(n.count, p->cols, unit / row_parts);
+    const REAL *half = shared + at % 2 * FN(half)(p) + matrix * chunk.elements;
+    const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + i.at * p->a_row + k.at * p->a_col;
+    REAL *c = (REAL *)p->c + gemm_batch_offset(p, p->c_batch, batch) + i.at * p->c_row + n.at + j.at;
+    FN(block)(p, a, NULL, c, p->c_row, i.count, j.count, k.count, (REAL)p->alpha, p->accumulate || k.at > 0, half + j.at * k.count, k.count, 0,
+              p->share_a ? half + (chunk.padded + i.at) * k.count : NULL, scratch);
+    if (p->done && k.at + k.count == p->k) p->done(p->context, batch, i.at, i.count, n.at + j.at, j.count, c, p->c_row);
+}
+
+static void FN(shared_pack)(const heed_gemm *p, int64_t at, int64_t task, REAL *shared)
+{
+    const gemm_chunk chunk = gemm_chunk_of(p, at, GEMM_TILE_VECTORS * LANES);
+    const gemm_span k = chunk.k, n = chunk.n;
+    const int64_t units = chunk.b_units + chunk.a_units, matrix = task / units, batch = chunk.first + matrix, u = task % units;
+    const int64_t of_a = gemm_mixed(u, chunk.a_units, units);
+    REAL *panels = shared + at % 2 * FN(half)(p) + matrix * chunk.elements;
+    if (gemm_mixed(u + 1, chunk.a_units, units) == of_a) {
+        const int64_t parts = gemm_parts(k.count, chunk.b_depth), unit = u - of_a;
         const gemm_span q = gemm_cut(k.count, chunk.b_depth, unit % parts), j = gemm_cut(n.count, chunk.b_cols, unit / parts);
         const REAL *b = (const REAL *)p->b + gemm_batch_offset(p, p->b_batch, batch) + (k.at + q.at) * p->b_row + (n.at + j.at) * p->b_col;
-        FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, width, PANELS, j.count, q, k.count);
+        FN(pack_tiles)(panels + j.at * k.count, b, p->b_col, p->b_row, GEMM_TILE_VECTORS * LANES, PANELS, j.count, q, k.count);
     } else {
-        const gemm_span q = gemm_cut(k.count, chunk.a_depth, unit - chunk.b_units);
-        const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + (k.at + q.at) * p->a_col;
-        FN(pack_tiles)(panels + chunk.padded * k.count, a, p->a_row, p->a_col, p->tile, TILES_OF_A, p->m, q, k.count);
+        const int64_t parts = gemm_parts(k.count, chunk.a_depth);
+        const gemm_span q = gemm_cut(k.count, chunk.a_depth, of_a % parts), i = gemm_cut(p->m, chunk.a_rows, of_a / parts);
+        const REAL *a = (const REAL *)p->a + gemm_batch_offset(p, p->a_batch, batch) + (k.at + q.at) * p->a_col + i.at * p->a_row;
+        FN(pack_tiles)(panels + (chunk.padded + i.at) * k.count, a, p->a_row, p->a_col, p->tile, TILES_OF_A, i.count, q, k.count);
     }
+}
+
+static void FN(shared_task)(const heed_gemm *p, int phase, int64_t task, REAL *shared, REAL *scratch)
+{
+    const int64_t packs = gemm_pack_tasks(p, phase, GEMM_TILE_VECTORS * LANES);
+    const int64_t all = packs + gemm_multiply_tasks(p, phase, GEMM_TILE_VECTORS * LANES), before = gemm_mixed(task, packs, all);
+    if (gemm_mixed(task + 1, packs, all) > before) FN(shared_pack)(p, phase, before, shared);
+    else FN(shared_multiply)(p, phase - 1, task - before, shared, scratch);
 }
 
 void PUBLIC(task)(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch)

@@ -56,12 +56,15 @@ typedef struct gemm_chunk {
     int64_t padded;              /* columns of its panels */
     int64_t elements;            /* of one matrix in `shared`: panels of B, then tiles of A if they are shared too */
     int64_t b_cols, b_depth, b_units; /* what one task packs of B, and how many such tasks there are */
-    int64_t a_depth, a_units;    /* the same for A: all rows */
+    int64_t a_rows, a_depth, a_units; /* the same for A */
     int64_t blocks;              /* of one matrix of C */
 } gemm_chunk;
 
 /* A task packs long lines of what is contiguous across panels (memory is fastest when read on and on), few panels of what is not. */
-enum { GEMM_PACK_COLS = 2048, GEMM_PACK_LINES = 32, GEMM_PACK_PANELS = 4, GEMM_PACK_DEPTH = 256 };
+enum { GEMM_PACK_COLS = 512, GEMM_PACK_LINES = 64, GEMM_PACK_PANELS = 4, GEMM_PACK_DEPTH = 256 };
+
+/* Two kinds of tasks, many and few, mixed evenly, so that any stretch of them has its share of both: how many of the few are before `task`. */
+static inline int64_t gemm_mixed(int64_t task, int64_t few, int64_t all) { return task * few / all; }
 
 static inline int64_t gemm_chunks(const heed_gemm *p)
 {
@@ -81,10 +84,25 @@ static inline gemm_chunk gemm_chunk_of(const heed_gemm *p, int64_t i, int64_t wi
     c.b_cols = p->b_col == 1 ? GEMM_PACK_COLS / width * width : GEMM_PACK_PANELS * width;
     c.b_depth = p->b_col == 1 ? GEMM_PACK_LINES : GEMM_PACK_DEPTH;
     c.b_units = gemm_parts(c.n.count, c.b_cols) * gemm_parts(c.k.count, c.b_depth);
+    c.a_rows = (p->a_row == 1 ? GEMM_PACK_COLS : 8 * p->tile) / p->tile * p->tile;
     c.a_depth = p->a_row == 1 ? GEMM_PACK_LINES : GEMM_PACK_DEPTH;
-    c.a_units = p->share_a ? gemm_parts(c.k.count, c.a_depth) : 0;
+    c.a_units = p->share_a ? gemm_parts(p->m, c.a_rows) * gemm_parts(c.k.count, c.a_depth) : 0;
     c.blocks = gemm_parts(p->m, p->rows) * gemm_parts(c.n.count, p->cols);
     return c;
+}
+
+static inline int64_t gemm_multiply_tasks(const heed_gemm *p, int phase, int64_t width)
+{
+    if (phase == 0) return 0;
+    gemm_chunk c = gemm_chunk_of(p, phase - 1, width);
+    return c.matrices * c.blocks;
+}
+
+static inline int64_t gemm_pack_tasks(const heed_gemm *p, int phase, int64_t width)
+{
+    if (phase >= gemm_chunks(p)) return 0;
+    gemm_chunk c = gemm_chunk_of(p, phase, width);
+    return c.matrices * (c.b_units + c.a_units);
 }
 
 typedef void gemm_task_fn(const heed_gemm *p, int phase, int64_t task, void *shared, void *scratch);
