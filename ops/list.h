@@ -18,7 +18,7 @@
     X(sinusoid)                                                  \
     X(matmul)                                                    \
     X(softmax) X(log_softmax) X(logsumexp)                       \
-    X(norm) X(norm_scale) X(norm_grad) X(dropout)                \
+    X(norm) X(norm_scale) X(norm_grad) X(norm_gain) X(dropout)   \
     X(cross_entropy) X(cross_entropy_grad) X(pick) X(unpick)     \
     X(tokens) X(kl_term) X(bce) X(stop_gradient) X(alias)         \
     X(attention_weights) X(attention_pack) X(attention)          \

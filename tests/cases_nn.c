@@ -72,6 +72,20 @@ OP_CASES(norm_grad, {"layer", norm_grad, .x = {REAL(-2, 3, 3, 5), REAL(-1, 2, 3,
          {"no rows", norm_grad, .x = {REAL(-2, 3, 0, 5), REAL(-1, 2, 0, 5)}, .n = {1}},
          {"large", norm_grad, .x = {REAL(-2, 3, 301, 130), REAL(-1, 2, 301, 130), REAL(0.5, 2, 130)}, .large = true})
 
+/* gradient of the norm by its gain x[2], given dy = x[1]; n[0]: rms */
+static heed_tensor *norm_gain(heed_graph *g, heed_tensor *const *x, const op_case *c)
+{
+    heed_tensor *gain;
+    heed_grad(g, c->n[0] ? heed_rms_norm(g, x[0], x[2], 1e-3) : heed_layer_norm(g, x[0], x[2], NULL, 1e-3), x[1], 1, x + 2, &gain);
+    return gain;
+}
+OP_CASES(norm_gain, {"layer", norm_gain, .x = {REAL(-2, 3, 3, 19), REAL(-1, 2, 3, 19), REAL(0.5, 2, 19)}},
+         {"layer, more axes", norm_gain, .x = {REAL(-2, 3, 2, 3, 5), REAL(-1, 2, 2, 3, 5), REAL(0.5, 2, 5)}},
+         {"rms", norm_gain, .x = {REAL(-2, 3, 5, 5), REAL(-1, 2, 5, 5), REAL(0.5, 2, 5)}, .n = {1}},
+         {"a vector", norm_gain, .x = {REAL(-2, 3, 6), REAL(-1, 2, 6), REAL(0.5, 2, 6)}},
+         {"no rows", norm_gain, .x = {REAL(-2, 3, 0, 5), REAL(-1, 2, 0, 5), REAL(0.5, 2, 5)}, .n = {1}},
+         {"large", norm_gain, .x = {REAL(-2, 3, 301, 130), REAL(-1, 2, 301, 130), REAL(0.5, 2, 130)}, .large = true})
+
 static heed_tensor *norm_curvature(heed_graph *g, heed_tensor *const *x, const op_case *c)
 {
     heed_tensor *dx = norm_grad(g, x, c), *dxx;
