@@ -7,7 +7,6 @@
  */
 #include "autograd/plan.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_BY_SIZE = 4096, NEAR = 64 }; /* lives; the bound is met up to a NEARth of it */
@@ -92,11 +91,19 @@ static bool lay_by_time(arena *work, life *lives, size_t count, size_t from, siz
 
 typedef struct sized { size_t size, at; int32_t from, to, index; } sized;
 
-static int larger_first(const void *a, const void *b)
+static bool is_before(const sized *x, const sized *y) { return x->size != y->size ? x->size > y->size : x->index < y->index; }
+
+/* Largest first. Shell's sort with Ciura's gaps, for qsort of the C library may ask the system for memory. */
+static void sort(sized *all, size_t count)
 {
-    const sized *x = a, *y = b;
-    if (x->size != y->size) return x->size < y->size ? 1 : -1;
-    return x->index - y->index;
+    static const size_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
+    for (size_t k = 0; k < sizeof gaps / sizeof *gaps; k++)
+        for (size_t i = gaps[k]; i < count; i++) {
+            sized one = all[i];
+            size_t at = i;
+            for (; at >= gaps[k] && is_before(&one, &all[at - gaps[k]]); at -= gaps[k]) all[at] = all[at - gaps[k]];
+            all[at] = one;
+        }
 }
 
 static bool lay_by_size(arena *work, const life *lives, size_t count, size_t from, size_t limit, sized *all, size_t *top)
@@ -104,7 +111,7 @@ static bool lay_by_size(arena *work, const life *lives, size_t count, size_t fro
     sized *placed = arena_alloc(work, (count + 1) * sizeof *placed); /* by place */
     if (!placed) return false;
     for (size_t i = 0; i < count; i++) all[i] = (sized){lives[i].size, 0, lives[i].from, lives[i].to, (int32_t)i};
-    qsort(all, count, sizeof *all, larger_first);
+    sort(all, count);
     *top = from;
     for (size_t i = 0; i < count && *top < limit; i++) {
         sized *l = &all[i];
