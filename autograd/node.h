@@ -45,6 +45,8 @@ void arena_free(arena *a);
 typedef struct scope_name { uint32_t parent; const char *path; } scope_name; /* path: whole, dotted */
 typedef struct named { const char *path; heed_tensor *t; uint64_t hash; } named;
 
+/* *size bytes or more, told there, on huge pages where the system has them; *block is what to give to heed_free. NULL: refused. */
+char *heed_alloc_huge(size_t *size, void **block);
 typedef struct pool_chunk { void *block; char *base; size_t size; struct pool_chunk *next; } pool_chunk;
 
 /* Values: chunks of memory for one run after another; `used` bytes of the newest chunk hold stored values until reset. */

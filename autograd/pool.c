@@ -7,22 +7,28 @@
 
 enum { HUGE_PAGE = 2 << 20 };
 
+char *heed_alloc_huge(size_t *size, void **block)
+{
+    if (*size > SIZE_MAX / 2) return NULL;
+    *size = (*size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+    *block = heed_alloc(*size + HUGE_PAGE);
+    if (!*block) return NULL;
+    char *base = (char *)(((uintptr_t)*block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+    madvise(base, *size, MADV_HUGEPAGE); /* only a wish: a kernel without huge pages is slower, not wrong */
+    return base;
+}
+
 static pool_chunk *chunk_new(size_t size)
 {
     pool_chunk *c = heed_alloc(sizeof *c);
     if (!c) return NULL;
-    bool large = size >= HUGE_PAGE;
-    if (large) size = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-    *c = (pool_chunk){heed_alloc(size + (large ? HUGE_PAGE : 0)), NULL, size, NULL};
-    if (!c->block) {
+    void *block;
+    char *base = size >= HUGE_PAGE ? heed_alloc_huge(&size, &block) : (block = heed_alloc(size));
+    if (!base) {
         heed_free(c);
         return NULL;
     }
-    c->base = c->block;
-    if (large) {
-        c->base = (char *)(((uintptr_t)c->block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-        madvise(c->base, size, MADV_HUGEPAGE); /* only a wish: a kernel without huge pages is slower, not wrong */
-    }
+    *c = (pool_chunk){block, base, size, NULL};
     return c;
 }
 

@@ -4,7 +4,6 @@
 #include "autograd/parallel.h"
 
 #include <sched.h>
-#include <sys/mman.h>
 
 struct heed_prepared {
     const heed_preparation *how;
@@ -24,7 +23,6 @@ static void unlock(forms *f) { __atomic_store_n(&f->lock, 0, __ATOMIC_RELEASE); 
 
 /* --- memory: chunks of huge pages, each half as large as all before, because reading weights in pages of 4 KiB costs a third of the speed --- */
 
-enum { HUGE = 2 << 20 };
 typedef struct form_chunk { struct form_chunk *next; void *block; char *at, *end; } form_chunk;
 
 static void *take(forms *f, size_t size)
@@ -33,16 +31,14 @@ static void *take(forms *f, size_t size)
     form_chunk *c = f->chunks;
     if (!c || (size_t)(c->end - c->at) < size) {
         size_t whole = f->bytes / 2 > size ? f->bytes / 2 : size;
-        whole = (whole + HUGE - 1) & ~(size_t)(HUGE - 1);
-        c = whole < size || whole > SIZE_MAX / 2 ? NULL : heed_alloc(sizeof *c);
+        void *block;
+        c = heed_alloc(sizeof *c);
         if (!c) return NULL;
-        void *block = heed_alloc(whole + HUGE);
-        if (!block) {
+        char *base = heed_alloc_huge(&whole, &block);
+        if (!base) {
             heed_free(c);
             return NULL;
         }
-        char *base = (char *)(((uintptr_t)block + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
-        madvise(base, whole, MADV_HUGEPAGE); /* only a wish */
         *c = (form_chunk){f->chunks, block, base, base + whole};
         f->chunks = c;
         f->bytes += whole;

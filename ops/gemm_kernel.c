@@ -1,25 +1,12 @@
 /* The arithmetic of matrix products for one instruction set: gemm_body.h for float and for double. */
 #include "ops/gemm_internal.h"
 #include "ops/simd_edge.h"
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define UNROLL(n) _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL_(text) _Pragma(#text)
-#define UNROLL(n) UNROLL_(GCC unroll n)
-#endif
+#include "ops/unroll.h"
 
 /* What pack_tiles makes: tiles as high as they are, panels of one or two vectors as they need, or all of two. */
 enum { TILES_OF_A, PANELS, WIDE_PANELS };
 enum { GEMM_SLICE = 8, GEMM_AHEAD = 8 }; /* rows of the source that are read together; how far ahead they are fetched */
 
-/* Keeps a value in a register: gcc otherwise folds loads back into every multiplication that uses them. */
-#if defined(__x86_64__)
-#define KEEP(vector) __asm__("" : "+v"(vector))
-#else
-#define KEEP(vector) (void)0
-#endif
 #define KEEP_POINTER(p) __asm__("" : "+r"(p))
 
 #if defined(HEED_ISA_AVX512)

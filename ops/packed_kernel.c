@@ -1,18 +1,6 @@
-/* The arithmetic of products with packed weights in 16 and 8 bits (packed.h), for one instruction set. */
+/* The arithmetic of products with packed weights (packed.h) in 32, 16 and 8 bits, for one instruction set. */
 #include "ops/packed.h"
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define UNROLL(n) _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL_(text) _Pragma(#text)
-#define UNROLL(n) UNROLL_(GCC unroll n)
-#endif
-#if defined(__x86_64__)
-#define KEEP(vector) __asm__("" : "+v"(vector)) /* in a register: gcc folds loads back into every multiplication */
-#else
-#define KEEP(vector) (void)0
-#endif
+#include "ops/unroll.h"
 
 /* Weights come from far, and are asked for early: this much ahead of few rows, which do nothing but wait for them; a block ahead of many rows,
  * which meet a block of a panel in turn while the next one comes. */

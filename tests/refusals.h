@@ -26,6 +26,18 @@ static inline void *check_refuse(void *context, void *p, size_t old, size_t size
     return malloc(size);
 }
 
+/* Counts allocations in a long: heed_set_allocator(check_count, &count). */
+static inline void *check_count(void *context, void *p, size_t old, size_t size)
+{
+    (void)old;
+    if (!size) {
+        free(p);
+        return NULL;
+    }
+    ++*(long *)context;
+    return malloc(size);
+}
+
 /* How many allocations were refused before `run` passed. */
 static inline int check_refusals(bool (*run)(void *), void *context)
 {

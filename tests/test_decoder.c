@@ -90,24 +90,13 @@ static void rows_change_places_and_leave(void)
     world_free(&w);
 }
 
-static void *counting(void *context, void *p, size_t old, size_t size)
-{
-    (void)old;
-    if (!size) {
-        free(p);
-        return NULL;
-    }
-    ++*(long *)context;
-    return malloc(size);
-}
-
 static void steps_allocate_nothing(void)
 {
     world w;
     heed_error e = {0};
     long count = 0, before = 0;
     heed_transformer_config c = small(true);
-    heed_set_allocator(counting, &count);
+    heed_set_allocator(check_count, &count);
     CU_ASSERT_FATAL(world_new(&w, &c, HEED_F32));
     heed_decoder_start(w.d, 3, 1, 5, source, lengths, &e);
     for (int t = 0; t < 30; t++) {

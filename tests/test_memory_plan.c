@@ -57,17 +57,6 @@ static void descend(heed_params *ps)
 
 /* --- steady state ------------------------------------------------------------------------------------------------------------------ */
 
-static void *counting(void *context, void *p, size_t old, size_t size)
-{
-    (void)old;
-    if (!size) {
-        free(p);
-        return NULL;
-    }
-    ++*(long *)context;
-    return malloc(size);
-}
-
 static long resident_pages(void)
 {
     long all = 0, resident = 0;
@@ -83,7 +72,7 @@ static void run_loop(int deepest, int warm_up)
     long asked = 0, warm = 0, pages = 0;
     heed_random random = {.seed = 1};
     make_input();
-    heed_set_allocator(counting, &asked);
+    heed_set_allocator(check_count, &asked);
     heed_graph *g = heed_graph_new();
     heed_graph_threads(g, 1);
     net n = make_net();
