@@ -13,6 +13,7 @@
 #include "autograd/memory.h"
 #include "autograd/op.h"
 #include "autograd/params.h"
+#include "autograd/slab.h"
 
 enum { NODE_NEEDS_GRAD = 1, NODE_KEEP = 2, NODE_CONTIGUOUS = 4, NODE_PARAM = 8 };
 
@@ -45,8 +46,6 @@ void arena_free(arena *a);
 typedef struct scope_name { uint32_t parent; const char *path; } scope_name; /* path: whole, dotted */
 typedef struct named { const char *path; heed_tensor *t; uint64_t hash; } named;
 
-/* *size bytes or more, told there, on huge pages where the system has them; *block is what to give to heed_free. NULL: refused. */
-char *heed_alloc_huge(size_t *size, void **block);
 typedef struct pool_chunk { void *block; char *base; size_t size; struct pool_chunk *next; } pool_chunk;
 
 /* Values: chunks of memory for one run after another; `used` bytes of the newest chunk hold stored values until reset. */
@@ -107,9 +106,8 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
 void heed_prepare_all(heed_graph *g);
 heed_prepared **heed_param_prepared(heed_param *p); /* the list of its forms */
 /* Where the forms of a store lie. */
-typedef struct forms { int lock; struct form_chunk *chunks; size_t bytes; } forms;
+typedef struct forms { int lock; heed_slab memory; } forms;
 forms *heed_params_forms(heed_params *ps);
-void heed_forms_free(forms *f);
 
 /* params.c for the executor: takes note that a gradient is written now, and tells whether it was zero before. */
 bool heed_param_take_grad(heed_param *p);

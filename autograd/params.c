@@ -30,6 +30,7 @@ struct heed_params {
     int depth;
     heed_dtype dtype;
     bool immortal;
+    heed_slab values, grads;
     forms forms;
     heed_param failed; /* what a failed creation returns */
 };
@@ -50,11 +51,11 @@ void heed_params_free(heed_params *ps)
     if (!ps || ps->immortal) return;
     for (size_t i = 0; i < ps->count; i++) {
         heed_free(ps->list[i]->name);
-        heed_free(ps->list[i]->data);
-        heed_free(ps->list[i]->grad);
         heed_free(ps->list[i]);
     }
-    heed_forms_free(&ps->forms);
+    heed_slab_free(&ps->values);
+    heed_slab_free(&ps->grads);
+    heed_slab_free(&ps->forms.memory);
     heed_free(ps->list);
     heed_free(ps);
 }
@@ -180,13 +181,12 @@ heed_param *heed_param_new(heed_params *ps, const char *name, heed_dtype dtype, 
     *p = (heed_param){.store = ps, .dtype = dtype, .rank = rank, .size = (int64_t)size, .index = (int)ps->count, .trainable = true, .grad_zero = true, .version = 1};
     for (int i = 0; i < rank; i++) p->shape[i] = shape[i];
     p->name = heed_strdup(path);
-    p->data = heed_alloc(bytes);
+    p->data = heed_slab_take(&ps->values, bytes);
     if (!p->name || !p->data || !heed_grow((void **)&ps->list, &ps->capacity, ps->count + 1, sizeof *ps->list) || !fill(p, init)) goto refused;
     return ps->list[ps->count++] = p;
 refused:
     if (p) {
         heed_free(p->name);
-        heed_free(p->data);
         heed_free(p);
     }
     heed_params_fail(ps, HEED_NO_MEMORY, "%s: no memory for the parameter", path);
@@ -269,10 +269,15 @@ forms *heed_params_forms(heed_params *ps) { return &ps->forms; }
 
 static size_t bytes_of(const heed_param *p) { return (size_t)p->size * heed_dtype_size(p->dtype); }
 
+void *heed_param_grad_memory(heed_param *p)
+{
+    if (!p->grad && p->index >= 0) p->grad = heed_slab_take(&p->store->grads, bytes_of(p));
+    return p->grad;
+}
+
 void *heed_param_grad(heed_param *p)
 {
-    if (!p->grad && p->index >= 0 && (p->grad = heed_alloc(bytes_of(p)))) memset(p->grad, 0, bytes_of(p));
-    else if (p->grad && p->grad_zero) memset(p->grad, 0, bytes_of(p));
+    if (heed_param_grad_memory(p) && p->grad_zero) memset(p->grad, 0, bytes_of(p));
     return p->grad;
 }
 
@@ -288,10 +293,4 @@ bool heed_param_take_grad(heed_param *p)
     bool zero = p->grad_zero;
     p->grad_zero = false;
     return zero;
-}
-
-void *heed_param_grad_memory(heed_param *p)
-{
-    if (!p->grad && p->index >= 0) p->grad = heed_alloc(bytes_of(p));
-    return p->grad;
 }

@@ -3,20 +3,7 @@
  * the system for nothing. */
 #include "autograd/node.h"
 
-#include <sys/mman.h>
-
 enum { HUGE_PAGE = 2 << 20 };
-
-char *heed_alloc_huge(size_t *size, void **block)
-{
-    if (*size > SIZE_MAX / 2) return NULL;
-    *size = (*size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-    *block = heed_alloc(*size + HUGE_PAGE);
-    if (!*block) return NULL;
-    char *base = (char *)(((uintptr_t)*block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-    madvise(base, *size, MADV_HUGEPAGE); /* only a wish: a kernel without huge pages is slower, not wrong */
-    return base;
-}
 
 static pool_chunk *chunk_new(size_t size)
 {

@@ -1,6 +1,7 @@
 #include "optim/average.h"
 #include "autograd/memory.h"
 #include "autograd/parallel.h"
+#include "autograd/slab.h"
 #include "ops/update.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@ struct heed_ema {
     heed_params *params;
     void **data; /* by index of the parameter */
     size_t count, capacity;
+    heed_slab memory;
     heed_update update;
     bool swapped, immortal;
 };
@@ -32,7 +34,7 @@ heed_ema *heed_ema_new(heed_params *ps)
 void heed_ema_free(heed_ema *a)
 {
     if (!a || a->immortal) return;
-    for (size_t i = 0; i < a->count; i++) heed_free(a->data[i]);
+    heed_slab_free(&a->memory);
     heed_free(a->data);
     heed_free(a);
 }
@@ -60,7 +62,7 @@ void *heed_ema_restore(heed_ema *a, const heed_param *p)
     size_t count = (size_t)heed_params_count(a->params);
     bool there = heed_grow((void **)&a->data, &a->capacity, count, sizeof *a->data);
     while (there && a->count < count) a->data[a->count++] = NULL;
-    if (there && !a->data[i] && (a->data[i] = heed_alloc(bytes_of(p)))) memcpy(a->data[i], heed_param_values(own), bytes_of(p));
+    if (there && !a->data[i] && (a->data[i] = heed_slab_take(&a->memory, bytes_of(p)))) memcpy(a->data[i], heed_param_values(own), bytes_of(p));
     if (!there || !a->data[i]) heed_fail(&a->error, HEED_NO_MEMORY, "average: no memory for that of %s", heed_param_name(p));
     return a->error.code ? NULL : a->data[i];
 }

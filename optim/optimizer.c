@@ -4,6 +4,7 @@
 #include "autograd/memory.h"
 #include "autograd/parallel.h"
 #include "autograd/profile.h"
+#include "autograd/slab.h"
 #include "optim/rules.h"
 
 #include <inttypes.h>
@@ -32,6 +33,7 @@ struct heed_optimizer {
     double value[SETTINGS], norm;
     int64_t steps;
     set_for *sets;  size_t set_count, set_capacity;
+    heed_slab states;
     slot *slots;    size_t slot_count, slot_capacity, resolved; /* resolved: slots whose `set` is up to date */
     piece *pieces;  size_t piece_count, piece_capacity;
     bool immortal;
@@ -61,8 +63,7 @@ heed_optimizer *heed_optimizer_new(heed_params *ps, const char *name)
 void heed_optimizer_free(heed_optimizer *o)
 {
     if (!o || o->immortal) return;
-    for (size_t i = 0; i < o->slot_count; i++)
-        for (int k = 0; k < HEED_UPDATE_STATES; k++) heed_free(o->slots[i].state[k]);
+    heed_slab_free(&o->states);
     for (size_t i = 0; i < o->set_count; i++) heed_free(o->sets[i].pattern);
     heed_free(o->sets);
     heed_free(o->slots);
@@ -177,9 +178,9 @@ static bool make_slots(heed_optimizer *o)
     return true;
 }
 
-static bool make_state(const heed_param *p, void **state)
+static bool make_state(heed_optimizer *o, const heed_param *p, void **state)
 {
-    if (!*state) *state = heed_calloc((size_t)heed_param_size(p), heed_dtype_size(heed_param_dtype(p)));
+    if (!*state) *state = heed_slab_zeroed(&o->states, (size_t)heed_param_size(p) * heed_dtype_size(heed_param_dtype(p)));
     return *state;
 }
 
@@ -222,7 +223,7 @@ bool heed_optimizer_restore(heed_optimizer *o, heed_param *p, const char *name, 
         fail(o, HEED_INVALID, "%s keeps no \"%.60s\" for a parameter", o->rule->name, name);
         return false;
     }
-    if (!make_slots(o) || (k < STEP && !make_state(p, &o->slots[i].state[k]))) {
+    if (!make_slots(o) || (k < STEP && !make_state(o, p, &o->slots[i].state[k]))) {
         fail(o, HEED_NO_MEMORY, "no memory for %s of %s", name, heed_param_name(p));
         return false;
     }
@@ -260,7 +261,7 @@ static bool prepare(heed_optimizer *o, int64_t *total)
         const heed_update_rule *kernel = o->rule->prepare(value, value[LR] * value[LR_FACTOR], s->step + 1, &s->update);
         s->run = kernel->run[heed_param_dtype(p) == HEED_F64][isa];
         for (int k = 0; kernel->state[k]; k++)
-            if (!make_state(p, &s->state[k])) return false;
+            if (!make_state(o, p, &s->state[k])) return false;
         int64_t size = heed_param_size(p), count = (size + PIECE - 1) / PIECE;
         if (!heed_grow((void **)&o->pieces, &o->piece_capacity, o->piece_count + (size_t)count, sizeof *o->pieces)) return false;
         for (int64_t from = 0; from < size; from += PIECE)
