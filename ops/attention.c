@@ -108,6 +108,7 @@ static void aliases(heed_graph *g, int count, heed_tensor *const *x, heed_tensor
  *                       half of the forward's work; they cost 1/dv of o's memory
  * attention             o [B,h,T,dv] seen in it (operands: the pack first)   dq, dk, dv = attention_part of attention_pack_grad
  * attention_pack_grad   dq [B,T,h,dk], dk [B,S,h,dk], dv [B,S,h,dv] (operands: pack and do first)
+ * causal_...            the same where a.causal
  * attention_part        one of them seen in it (operands: the pack of gradients and do first)
  *
  * The packs have no derivative: the views know of what operands their values are functions. A mask's gradient and second
@@ -178,20 +179,26 @@ static heed_sdpa backward_of(const heed_call *c)
     return p;
 }
 
-/* A plan serves causal and other calls of the same shapes: it takes the larger need of the two. */
-static void larger_work(heed_sdpa p, bool backward, heed_work *w)
+/* Causal calls have ops of their own, for a plan serves all calls of its ops and shapes, and a causal call is split otherwise and does less. */
+static heed_sdpa planned(const heed_call *c, bool backward)
 {
-    for (p.causal = 0; p.causal < 2; p.causal++) {
-        if (backward) p.d_q.at = &p; /* in planning there is no memory yet */
-        heed_sdpa_prepare(&p, backward);
-        w->phases = p.phases;
-        if (p.shared > w->shared) w->shared = p.shared;
-        if (p.scratch > w->scratch) w->scratch = p.scratch;
-    }
+    const attention_attr *a = c->attr;
+    return sdpa_of(c, c->x + (backward ? 2 : 0), a->causal);
 }
 
-static void pack_work(const heed_call *c, heed_work *w) { larger_work(sdpa_of(c, c->x, false), false, w); }
-static void pack_grad_work(const heed_call *c, heed_work *w) { larger_work(sdpa_of(c, c->x + 2, false), true, w); }
+static void pack_work(const heed_call *c, heed_work *w)
+{
+    heed_sdpa p = planned(c, false);
+    heed_sdpa_prepare(&p, false);
+    *w = (heed_work){p.phases, p.shared, p.scratch};
+}
+static void pack_grad_work(const heed_call *c, heed_work *w)
+{
+    heed_sdpa p = planned(c, true);
+    p.d_q.at = &p; /* in planning there is no memory yet */
+    heed_sdpa_prepare(&p, true);
+    *w = (heed_work){p.phases, p.shared, p.scratch};
+}
 
 static int64_t pack_tasks(const heed_call *c, int phase)
 {
@@ -214,20 +221,21 @@ static void pack_grad_run(const heed_call *c, int phase, int64_t task, void *scr
     heed_sdpa_task(&p, phase, task, c->shared, scratch);
 }
 
-/* Forward: q k^T and w v. Backward: q k^T again, do v^T, and one product for each gradient. A causal call skips up to half. */
+/* Forward: q k^T and w v. Backward: q k^T again, do v^T, and one product for each gradient. Only what is visible counts; lengths are not known here. */
 static double work_of(const heed_sdpa *p, double scores, double values)
 {
-    return 2.0 * (double)(p->batch * p->heads) * (double)p->queries * (double)p->keys *
-           (scores * (double)p->qk_depth + values * (double)p->v_depth);
+    const double queries = (double)p->queries, keys = (double)p->keys, square = queries < keys ? queries : keys;
+    const double seen = p->causal ? square * (keys - square) + square * (square + 1) / 2 : queries * keys;
+    return 2.0 * (double)(p->batch * p->heads) * seen * (scores * (double)p->qk_depth + values * (double)p->v_depth);
 }
 static double pack_flops(const heed_call *c)
 {
-    heed_sdpa p = sdpa_of(c, c->x, false);
+    heed_sdpa p = planned(c, false);
     return work_of(&p, 1, 1);
 }
 static double pack_grad_flops(const heed_call *c)
 {
-    heed_sdpa p = sdpa_of(c, c->x + 2, false);
+    heed_sdpa p = planned(c, true);
     return work_of(&p, 3, 2);
 }
 
@@ -279,7 +287,7 @@ static void attention_vjp(heed_graph *g, const heed_vjp *v)
     heed_tensor *in[MOST] = {v->x[0], v->dy};
     for (int i = 0; i < n; i++) in[2 + i] = v->x[1 + i];
     if (v->need[1] || v->need[2] || v->need[3]) {
-        heed_tensor *part[MOST] = {heed_apply(g, &heed_op_attention_pack_grad, 2 + n, in, &a)};
+        heed_tensor *part[MOST] = {heed_apply(g, a.causal ? &heed_op_causal_attention_pack_grad : &heed_op_attention_pack_grad, 2 + n, in, &a)};
         for (int i = 0; i <= n; i++) part[1 + i] = in[1 + i];
         for (a.which = 0; a.which < 3; a.which++)
             if (v->need[1 + a.which]) v->dx[1 + a.which] = heed_apply(g, &heed_op_attention_part, 2 + n, part, &a);
@@ -308,12 +316,16 @@ static void part_vjp(heed_graph *g, const heed_vjp *v)
     for (int i = 0; i < count; i++) v->dx[at[i]] = dx[i];
 }
 
-const heed_op heed_op_attention_pack = {.name = "attention_pack", .kind = HEED_KERNEL, .operands = -1,
-    .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .shape = pack_shape, .work = pack_work,
-    .tasks = pack_tasks, .run = pack_run, .flops = pack_flops};
-const heed_op heed_op_attention_pack_grad = {.name = "attention_pack_grad", .kind = HEED_KERNEL, .operands = -1,
-    .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .shape = pack_grad_shape,
-    .work = pack_grad_work, .tasks = pack_grad_tasks, .run = pack_grad_run, .flops = pack_grad_flops};
+#define PACKS(prefix)                                                                                                          \
+    const heed_op heed_op_##prefix##attention_pack = {.name = #prefix "attention_pack", .kind = HEED_KERNEL, .operands = -1,   \
+        .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .shape = pack_shape,            \
+        .work = pack_work, .tasks = pack_tasks, .run = pack_run, .flops = pack_flops};                                         \
+    const heed_op heed_op_##prefix##attention_pack_grad = {.name = #prefix "attention_pack_grad", .kind = HEED_KERNEL,         \
+        .operands = -1, .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr),                 \
+        .shape = pack_grad_shape, .work = pack_grad_work, .tasks = pack_grad_tasks, .run = pack_grad_run,                      \
+        .flops = pack_grad_flops};
+PACKS()
+PACKS(causal_)
 const heed_op heed_op_attention = {.name = "attention", .kind = HEED_VIEW, .operands = -1, .flags = HEED_SMOOTH,
     .attr_size = sizeof(attention_attr), .shape = attention_shape, .vjp = attention_vjp};
 const heed_op heed_op_attention_part = {.name = "attention_part", .kind = HEED_VIEW, .operands = -1, .flags = HEED_SMOOTH,
@@ -389,7 +401,7 @@ heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_
     if (!take_operands(g, q, k, v, options, &a, x + 1)) return q;
     heed_name(g, weights(g, &a, x + 1), "weights"); /* for whoever asks; nobody else computes them */
     int n = operands_of(&a);
-    x[0] = heed_apply(g, &heed_op_attention_pack, n, x + 1, &a);
+    x[0] = heed_apply(g, a.causal ? &heed_op_causal_attention_pack : &heed_op_attention_pack, n, x + 1, &a);
     return heed_apply(g, &heed_op_attention, 1 + n, x, &a);
 }
 #endif

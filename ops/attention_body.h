@@ -26,12 +26,8 @@ static inline VEC FN(iota)(void)
     return v;
 }
 
-/* exp for arguments <= 0; below exp(-87) it gives 0, since denormal numbers are slow and change no sum. */
-static inline VEC FN(weight)(VEC x)
-{
-    const VEC least = V(set)(-87), none = {0};
-    return V(select)(x < least, none, V(exp_neg)(V(above)(least, x)));
-}
+/* exp for arguments <= 0, and 0 below -60: so little changes no sum, and what is multiplied by it could become subnormal, which is slow. */
+static inline VEC FN(weight)(VEC x) { return V(exp_weight)(x, V(set)(-60)); }
 
 /* The greatest lane; NaN does not count, for it comes back as a weight. */
 static inline REAL FN(highest)(VEC x)
@@ -64,32 +60,49 @@ static void FN(drop_factors)(const heed_sdpa *p, REAL *factor, int64_t b, int64_
     }
 }
 
-/* One step of the running softmax: a row of `count` scores, `seen` of them visible, becomes exp(s - maximum); `maximum` and `sum` are
- * brought up to date. Returns what earlier weights have to be multiplied by. */
-static REAL FN(softmax_step)(REAL *score, int64_t count, int64_t seen, REAL *maximum, REAL *sum)
+/* One step of the running softmax for up to LANES queries: rows of `count` scores, seen[i] of them visible, become exp(s - maximum);
+ * `maximum` and `sum` are brought up to date, `before` is what earlier weights have to be multiplied by. Rows go together so that one need not wait for another's maximum. */
+static void FN(softmax_step)(REAL *score, int64_t row, int64_t queries, int64_t count, const int64_t *seen, REAL *maximum, REAL *sum, REAL *before)
 {
-    const VEC hidden = V(set)(-INFINITY);
-    VEC best = hidden, total = {0};
-    for (int64_t j = 0; j < count; j += LANES) {
-        VEC x = V(load)(score + j);
-        if (j + LANES > seen) {
-            x = V(select)(FN(iota)() < V(set)((REAL)(seen - j)), x, hidden);
-            V(store)(score + j, x);
+    const VEC hidden = V(set)(-INFINITY), none = {0};
+    REAL lane[LANES], reference[LANES];
+    for (int64_t i = 0; i < queries; i++) {
+        REAL *s = score + i * row;
+        VEC best = hidden;
+        int64_t j = 0;
+        for (; j < count && j + LANES <= seen[i]; j += LANES) best = V(above)(V(load)(s + j), best);
+        for (; j < count; j += LANES) {
+            VEC x = V(select)(FN(iota)() < V(set)((REAL)(seen[i] - j)), V(load)(s + j), hidden);
+            V(store)(s + j, x);
+            best = V(above)(x, best);
         }
-        best = V(above)(x, best);
+        lane[i] = FN(highest)(best);
     }
-    REAL old = *maximum, now = FN(highest)(best);
-    now = now > old ? now : old;
-    const VEC reference = V(set)(now > -INFINITY ? now : 0);
-    for (int64_t j = 0; j < count; j += LANES) {
-        VEC x = FN(weight)(V(load)(score + j) - reference);
-        V(store)(score + j, x);
-        total += x;
+    VEC old = V(load_edge)(maximum, queries), now = V(above)(V(load_edge)(lane, queries), old);
+    VEC base = V(select)(now > hidden, now, none), factor = FN(weight)(old - base);
+    V(store_edge)(maximum, now, queries);
+    V(store)(reference, base);
+    V(store)(before, factor);
+    for (int64_t i = 0; i < queries; i++) {
+        REAL *s = score + i * row;
+        const VEC subtract = V(set)(reference[i]);
+        VEC total = none;
+        for (int64_t j = 0; j < count; j += LANES) {
+            VEC x = FN(weight)(V(load)(s + j) - subtract);
+            V(store)(s + j, x);
+            total += x;
+        }
+        lane[i] = V(sum)(total);
     }
-    REAL before = old > -INFINITY ? FN(weight)(V(set)(old - now))[0] : 0;
-    *maximum = now;
-    *sum = *sum * before + V(sum)(total);
-    return before;
+    V(store_edge)(sum, V(fma)(V(load_edge)(sum, queries), factor, V(load_edge)(lane, queries)), queries);
+}
+
+/* Rows next to each other, edges filled with zeros: to be read again and again, as either side of a product. */
+static int64_t FN(pitch)(int64_t depth) { return gemm_pitch(depth, LANES); }
+static void FN(copy_rows)(REAL *to, const REAL *from, int64_t from_row, int64_t rows, int64_t depth)
+{
+    for (; rows > 0; rows--, to += FN(pitch)(depth), from += from_row)
+        for (int64_t d = 0; d < depth; d += LANES) V(store)(to + d, V(load_edge)(from + d, lower(depth - d, LANES)));
 }
 
 static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part, REAL *scratch)
@@ -99,6 +112,14 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
     REAL *k_panels = FN(take)(&scratch, gemm_panels(p->key_block, dk, bytes)), *v_panels = FN(take)(&scratch, gemm_panels(dv, p->key_block, bytes));
     REAL *score = FN(take)(&scratch, p->query_block * s_row), *out = FN(take)(&scratch, part.count * o_row);
     REAL *maximum = FN(take)(&scratch, part.count), *sum = FN(take)(&scratch, part.count), *factor = FN(take)(&scratch, s_row + 2 * LANES);
+    const REAL *queries = ROW(p->q, const REAL, b, h, part.at);
+    int64_t q_row = p->q.row;
+    if (part.count > FEW_QUERIES) {
+        REAL *copy = FN(take)(&scratch, part.count * FN(pitch)(dk));
+        FN(copy_rows)(copy, queries, q_row, part.count, dk);
+        queries = copy;
+        q_row = FN(pitch)(dk);
+    }
     for (int64_t i = 0; i < part.count; i++) {
         maximum[i] = -INFINITY;
         sum[i] = 0;
@@ -114,20 +135,26 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
         for (int64_t i0 = 0; i0 < part.count; i0 += p->query_block) {
             int64_t rows = lower(part.count - i0, p->query_block), count = lower(visible(p, b, part.at + i0 + rows - 1) - key, keys);
             if (count <= 0) continue;
-            const REAL *q = ROW(p->q, const REAL, b, h, part.at + i0);
-            if (part.count > FEW_QUERIES) GEMM(multiply)(rows, count, dk, q, p->q.row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
-            else GEMM(dots)(rows, count, dk, q, p->q.row, k, p->k.row, score, s_row, (REAL)p->scale, 0);
-            for (int64_t i = 0; i < rows; i++) {
-                int64_t t = part.at + i0 + i, seen = lower(visible(p, b, t) - key, count);
-                REAL *s = score + i * s_row, *o = out + (i0 + i) * o_row;
-                if (p->mask) FN(add_mask)(p, s, b, h, t, key, count);
-                REAL before = FN(softmax_step)(s, count, seen, &maximum[i0 + i], &sum[i0 + i]);
-                if (p->dropout > 0) {
-                    FN(drop_factors)(p, factor, b, h, t, key, count);
-                    for (int64_t j = 0; j < count; j += LANES) V(store)(s + j, V(load)(s + j) * V(load)(factor + j));
+            const REAL *q = queries + i0 * q_row;
+            if (part.count > FEW_QUERIES) GEMM(multiply)(rows, count, dk, q, q_row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
+            else GEMM(dots)(rows, count, dk, q, q_row, k, p->k.row, score, s_row, (REAL)p->scale, 0);
+            for (int64_t i = 0; i < rows; i += LANES) {
+                const int64_t t = part.at + i0 + i, n = lower(rows - i, LANES);
+                REAL *s = score + i * s_row, *o = out + (i0 + i) * o_row, before[LANES];
+                int64_t seen[LANES];
+                for (int64_t r = 0; r < n; r++) {
+                    seen[r] = lower(visible(p, b, t + r) - key, count);
+                    if (p->mask) FN(add_mask)(p, s + r * s_row, b, h, t + r, key, count);
                 }
-                if (key > 0 && before != 1)
-                    for (int64_t d = 0; d < o_row; d += LANES) V(store)(o + d, V(set)(before) * V(load)(o + d));
+                FN(softmax_step)(s, s_row, n, count, seen, &maximum[i0 + i], &sum[i0 + i], before);
+                for (int64_t r = 0; r < n; r++, s += s_row, o += o_row) {
+                    if (p->dropout > 0) {
+                        FN(drop_factors)(p, factor, b, h, t + r, key, count);
+                        for (int64_t j = 0; j < count; j += LANES) V(store)(s + j, V(load)(s + j) * V(load)(factor + j));
+                    }
+                    if (key > 0 && before[r] != 1)
+                        for (int64_t d = 0; d < o_row; d += LANES) V(store)(o + d, V(set)(before[r]) * V(load)(o + d));
+                }
             }
             GEMM(multiply)(rows, dv, count, score, s_row, 1, v, v_row, keys, out + i0 * o_row, o_row, 1, key > 0);
         }
@@ -177,20 +204,20 @@ static void FN(backward_row)(REAL *weight, REAL *d_score, const REAL *factor, in
 
 static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part, heed_rows d_q, REAL *scratch)
 {
-    const int64_t dk = p->qk_depth, dv = p->v_depth, s_row = score_row(p->key_block), bytes = sizeof(REAL);
+    const int64_t dk = p->qk_depth, dv = p->v_depth, s_row = score_row(p->key_block), bytes = sizeof(REAL), q_row = FN(pitch)(dk), do_row = FN(pitch)(dv);
     REAL *kt_panels = FN(take)(&scratch, gemm_panels(p->key_block, dk, bytes)), *vt_panels = FN(take)(&scratch, gemm_panels(p->key_block, dv, bytes));
-    REAL *k_panels = FN(take)(&scratch, gemm_panels(dk, p->key_block, bytes)), *q_panels = FN(take)(&scratch, gemm_panels(dk, p->query_block, bytes));
-    REAL *do_panels = FN(take)(&scratch, gemm_panels(dv, p->query_block, bytes)), *weight = FN(take)(&scratch, p->query_block * s_row);
+    REAL *k_panels = FN(take)(&scratch, gemm_panels(dk, p->key_block, bytes)), *q = FN(take)(&scratch, p->query_block * q_row);
+    REAL *d_o = FN(take)(&scratch, p->query_block * do_row), *weight = FN(take)(&scratch, p->query_block * s_row);
     REAL *d_score = FN(take)(&scratch, p->query_block * s_row), *dot = FN(take)(&scratch, p->queries), *factor = NULL;
     if (p->dropout > 0) factor = FN(take)(&scratch, s_row + 2 * LANES);
     const REAL *lse = (const REAL *)p->lse + (b * p->heads + h) * p->queries;
 
     for (int64_t t = 0; t < p->queries; t++) {
-        const REAL *o = ROW(p->o, const REAL, b, h, t), *d_o = ROW(p->d_o, const REAL, b, h, t);
+        const REAL *o = ROW(p->o, const REAL, b, h, t), *by = ROW(p->d_o, const REAL, b, h, t);
         VEC total = {0};
         for (int64_t d = 0; d < dv; d += LANES) {
             int64_t n = lower(dv - d, LANES);
-            total = V(fma)(V(load_edge)(o + d, n), V(load_edge)(d_o + d, n), total);
+            total = V(fma)(V(load_edge)(o + d, n), V(load_edge)(by + d, n), total);
         }
         dot[t] = V(sum)(total);
     }
@@ -201,7 +228,7 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
     FN(zero)(p->d_v, b, h, (gemm_span){end, stop - end}, dv);
     for (int64_t key = part.at; key < end; key += p->key_block) {
         const int64_t keys = lower(end - key, p->key_block), first = first_to_see(p, key), blocks = gemm_parts(p->queries - first, p->query_block);
-        int64_t k_row, q_row, do_row;
+        int64_t k_row;
         const REAL *k = ROW(p->k, const REAL, b, h, key);
         GEMM(pack)(kt_panels, k, 1, p->k.row, dk, keys);
         GEMM(pack)(vt_panels, ROW(p->v, const REAL, b, h, key), 1, p->v.row, dv, keys);
@@ -210,23 +237,20 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
             int64_t t0 = first + block * p->query_block, rows = lower(p->queries - t0, p->query_block);
             int64_t count = lower(visible(p, b, t0 + rows - 1) - key, keys);
             int later = block + 1 < blocks;
-            const REAL *q = ROW(p->q, const REAL, b, h, t0), *d_o = ROW(p->d_o, const REAL, b, h, t0);
-            GEMM(multiply)(rows, count, dk, q, p->q.row, 1, kt_panels, 0, dk, weight, s_row, (REAL)p->scale, 0);
-            GEMM(multiply)(rows, count, dv, d_o, p->d_o.row, 1, vt_panels, 0, dv, d_score, s_row, 1, 0);
+            FN(copy_rows)(q, ROW(p->q, const REAL, b, h, t0), p->q.row, rows, dk);
+            FN(copy_rows)(d_o, ROW(p->d_o, const REAL, b, h, t0), p->d_o.row, rows, dv);
+            GEMM(multiply)(rows, count, dk, q, q_row, 1, kt_panels, 0, dk, weight, s_row, (REAL)p->scale, 0);
+            GEMM(multiply)(rows, count, dv, d_o, do_row, 1, vt_panels, 0, dv, d_score, s_row, 1, 0);
             for (int64_t i = 0; i < rows; i++) {
                 int64_t t = t0 + i, seen = lower(visible(p, b, t) - key, count);
                 if (p->mask) FN(add_mask)(p, weight + i * s_row, b, h, t, key, count);
                 if (factor) FN(drop_factors)(p, factor, b, h, t, key, count);
                 FN(backward_row)(weight + i * s_row, d_score + i * s_row, factor, count, seen, lse[t], dot[t]);
             }
-            if (p->d_v.at) {
-                d_o = FN(operand)(do_panels, d_o, p->d_o.row, count, rows, dv, &do_row);
+            if (p->d_v.at)
                 GEMM(multiply)(count, dv, rows, weight, 1, s_row, d_o, do_row, rows, ROW(p->d_v, REAL, b, h, key), p->d_v.row, 1, later);
-            }
-            if (p->d_k.at) {
-                q = FN(operand)(q_panels, q, p->q.row, count, rows, dk, &q_row);
+            if (p->d_k.at)
                 GEMM(multiply)(count, dk, rows, d_score, 1, s_row, q, q_row, rows, ROW(p->d_k, REAL, b, h, key), p->d_k.row, (REAL)p->scale, later);
-            }
             if (d_q.at) GEMM(multiply)(rows, dk, count, d_score, s_row, 1, k, k_row, keys, ROW(d_q, REAL, b, h, t0), d_q.row, (REAL)p->scale, key > part.at);
         }
     }

@@ -111,15 +111,15 @@ void heed_sdpa_prepare_isa(heed_sdpa *p, int backward, heed_isa isa)
 
     int64_t wide = gemm_parts(p->key_block, width) * width, row = score_row(p->key_block);
     int64_t dk = gemm_parts(p->qk_depth, width) * width, dv = gemm_parts(p->v_depth, width) * width, elements;
-    if (backward) { /* k', v', k, q and do as panels; weights and their gradient; D; a row of factors */
-        elements = wide * (p->qk_depth + p->v_depth) + dk * p->key_block + (dk + dv) * p->query_block + 2 * p->query_block * row;
+    if (backward) { /* k', v' and k as panels; q and do; weights and their gradient; D; a row of factors */
+        elements = wide * (p->qk_depth + p->v_depth) + dk * p->key_block + (gemm_pitch(p->qk_depth, lanes) + gemm_pitch(p->v_depth, lanes)) * p->query_block + 2 * p->query_block * row;
         elements += p->queries + row + 4 * lanes;
         if (parts > 1 && p->d_q.at) { /* every part has its own dq; the second phase adds them in order */
             p->phases = 2;
             p->shared = (size_t)(pairs * parts * p->queries * p->qk_depth * bytes);
         }
-    } else { /* k' and v as panels; scores; o; maximum and sum of every query; a row of factors */
-        elements = wide * p->qk_depth + dv * p->key_block + p->query_block * row + p->part * (gemm_parts(p->v_depth, lanes) * lanes + 2);
+    } else { /* k' and v as panels; scores; q; o; maximum and sum of every query; a row of factors */
+        elements = wide * p->qk_depth + dv * p->key_block + p->query_block * row + p->part * (gemm_pitch(p->qk_depth, lanes) + gemm_parts(p->v_depth, lanes) * lanes + 2);
         elements += row + 4 * lanes;
     }
     p->scratch = (size_t)((elements + 16 * lanes) * bytes);

@@ -23,6 +23,7 @@
     X(tokens) X(kl_term) X(bce) X(stop_gradient) X(alias)         \
     X(attention_weights) X(attention_pack) X(attention)          \
     X(attention_pack_grad) X(attention_part)                     \
+    X(causal_attention_pack) X(causal_attention_pack_grad)       \
     X(recurrent_pack) X(recurrent) X(recurrent_pack_grad)        \
     X(recurrent_part) X(recurrent_rows)
 

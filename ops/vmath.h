@@ -62,6 +62,17 @@ static inline vf vf_exp_neg(vf x)
 #endif
 }
 
+/* exp for arguments <= 0, and 0 below `least` >= -87: nothing subnormal comes about, so it costs less */
+static inline vf vf_exp_weight(vf x, vf least)
+{
+    vf n, r = vf_reduce_exp(vf_above(least, x), &n), y = vf_set(1) + vf_expm1_small(r);
+#if defined(HEED_ISA_AVX512)
+    return (vf)_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask((__m512)x, (__m512)least, _CMP_NLT_UQ), (__m512)y, (__m512)n);
+#else
+    return vf_select(x < least, vf_set(0), y * vf_pow2(vu_from(n)));
+#endif
+}
+
 /* 2^n (1 + q) - 1 = 2 (2^(n-1) q + 2^(n-1) - 1/2), where 2^128 would not fit */
 static inline vf vf_expm1(vf x)
 {
@@ -247,6 +258,7 @@ static inline double heed_sigmoid_f64(double x)
 }
 HEED_LANES(vd_exp, vd, VD, exp)
 HEED_LANES(vd_exp_neg, vd, VD, exp)
+static inline vd vd_exp_weight(vd x, vd least) { return vd_select(x < least, vd_set(0), vd_exp_neg(vd_above(least, x))); }
 HEED_LANES(vd_expm1, vd, VD, expm1)
 HEED_LANES(vd_log, vd, VD, log)
 HEED_LANES(vd_log1p, vd, VD, log1p)

@@ -395,6 +395,21 @@ static void weights_by_name(void)
     end();
 }
 
+/* Work that is planned: causal calls count what is visible, though the others of the same shapes came first. */
+static void attention_work(void)
+{
+    const int64_t at[][3] = {{4, 4, 16}, {4, 4, 10}, {3, 5, 3 * 5}, {3, 5, 3 + 4 + 5}, {5, 3, 5 * 3}, {5, 3, 1 + 2 + 3}}; /* T, S, pairs */
+    for (int i = 0; i < 6; i++) {
+        begin();
+        heed_tensor *q = input(numbers(2 * 6 * at[i][0], 25), SHAPE(1, 2, at[i][0], 6)), *k = input(numbers(2 * 6 * at[i][1], 26), SHAPE(1, 2, at[i][1], 6));
+        heed_cost c;
+        heed_tensor *y = heed_attention(g, q, k, k, &(heed_attention_options){.causal = i % 2});
+        CU_ASSERT_EQUAL(heed_graph_explain(g, y, false, &c, NULL), HEED_OK);
+        CU_ASSERT_EQUAL(c.flops, 2 * 2 * at[i][2] * (6 + 6)); /* two products of depth 6 for each of two heads */
+        end();
+    }
+}
+
 static void attention_errors(void)
 {
     begin();
@@ -496,4 +511,4 @@ CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcastin
            {"layer and root mean square normalisation", norms}, {"dropout", dropouts},
            {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses},
            {"attention: both forms agree", forms_agree}, {"attention: layout and weights", weights_by_name},
-           {"attention: sentences", attention_errors}, {"the same as PyTorch", same_as_pytorch})
+           {"attention: work", attention_work}, {"attention: sentences", attention_errors}, {"the same as PyTorch", same_as_pytorch})
