@@ -11,9 +11,9 @@
 /* Sizes by the names that --set takes; a family of cases uses some of them. */
 typedef struct bench_shape {
     int64_t vocab, d, h, heads, ff, enc, dec, layers, batch, src_len, tgt_len, length, new, beam, dk, nodes, emb, hid;
-    int weights;
+    int weights, cell;
     double p;
-    bool masked, causal;
+    bool masked, causal, both;
 } bench_shape;
 
 /* A case that has been set up. */

@@ -1,4 +1,4 @@
-/* Recurrent cases: a training step of a language model by stacked LSTM, with embedding and output projection of its own. */
+/* Recurrent cases: a training step of a language model by stacked LSTM (or GRU, or Elman's network), with embedding and output projection of its own. */
 #include "bench/bench.h"
 
 #define INT(member, range, help) HEED_OPTION_INT(bench_shape, member, range, "2", help)
@@ -9,8 +9,11 @@ static const heed_option keys[] = {
     INT(layers, "[1,64]", "layers"),
     INT(batch, "[1,1000000]", "sequences"),
     INT(length, "[1,1000000]", "symbols of a sequence"),
+    HEED_OPTION_CHOICE(bench_shape, cell, "lstm|gru|rnn", "lstm", "cells"),
+    HEED_OPTION_BOOL(bench_shape, both, "no", "both directions"),
     {0},
 };
+static const heed_rnn_kind kinds[] = {HEED_LSTM, HEED_GRU, HEED_RNN_TANH};
 
 typedef struct lstm_model { heed_embed embed; heed_rnn rnn; heed_dense out; } lstm_model;
 
@@ -20,8 +23,9 @@ static heed_code start(bench_work *w, heed_error *e)
     lstm_model *m = w->modules = heed_calloc(1, sizeof *m);
     if (!m) return heed_fail(e, HEED_NO_MEMORY, "no memory for the model");
     heed_embed_init(&m->embed, w->params, "embed", s->vocab, s->hid);
-    heed_rnn_init(&m->rnn, w->params, "rnn", &(heed_rnn_config){.kind = HEED_LSTM, .in = s->hid, .hidden = s->hid, .layers = (int)s->layers});
-    heed_dense_init(&m->out, w->params, "out", s->hid, s->vocab, true);
+    heed_rnn_init(&m->rnn, w->params, "rnn", &(heed_rnn_config){.kind = kinds[s->cell], .in = s->hid, .hidden = s->hid, .layers = (int)s->layers,
+                                                                 .bidirectional = s->both});
+    heed_dense_init(&m->out, w->params, "out", s->hid * (1 + s->both), s->vocab, true);
     const heed_error *failed = heed_params_error(w->params);
     if (failed->code) return heed_fail(e, failed->code, "%s", failed->message);
     w->optimizer = heed_optimizer_new(w->params, "adam");
