@@ -124,6 +124,16 @@ static void finish(search *s, int64_t sentence, int64_t r, int64_t said, double 
 
 static bool is_banned(const heed_search *how, int32_t id) { return id == how->banned[0] || id == how->banned[1]; }
 
+/* Whether one of `count` numbers is above the bar: what the compiler makes a few vectors of. */
+static bool any_above(const float *x, int64_t count, float bar)
+{
+    int above = 0;
+    for (int64_t i = 0; i < count; i++) above |= x[i] > bar;
+    return above;
+}
+
+enum { STRETCH = 256 }; /* of symbols, most of which have none that is good enough */
+
 /* The best 2 beam continuations of a sentence's rows, best first: among them are `beam` that do not end. */
 static int64_t best_candidates(search *s, int64_t first, const float *log_p)
 {
@@ -133,13 +143,18 @@ static int64_t best_candidates(search *s, int64_t first, const float *log_p)
         double base = s->score[r];
         if (base == -INFINITY) continue;
         double bar = n == most ? s->best[n - 1].score : -INFINITY; /* equal scores: the earlier one stays */
-        for (int32_t id = 0; id < s->symbols; id++) {
-            double score = base + (double)row[id];
-            if (!(score > bar) || is_banned(s->how, id)) continue;
-            int64_t at = n < most ? n++ : n - 1;
-            for (; at > 0 && score > s->best[at - 1].score; at--) s->best[at] = s->best[at - 1];
-            s->best[at] = (candidate){score, (int32_t)r, id};
-            bar = n == most ? s->best[n - 1].score : -INFINITY;
+        for (int32_t at = 0, end; at < s->symbols; at = end) {
+            end = s->symbols - at < STRETCH ? (int32_t)s->symbols : at + STRETCH;
+            /* a float below what would reach the bar: no rounding of the sum leads above it */
+            if (!any_above(row + at, end - at, nextafterf((float)(bar - base), -INFINITY))) continue;
+            for (int32_t id = at; id < end; id++) {
+                double score = base + (double)row[id];
+                if (!(score > bar) || is_banned(s->how, id)) continue;
+                int64_t place = n < most ? n++ : n - 1;
+                for (; place > 0 && score > s->best[place - 1].score; place--) s->best[place] = s->best[place - 1];
+                s->best[place] = (candidate){score, (int32_t)r, id};
+                bar = n == most ? s->best[n - 1].score : -INFINITY;
+            }
         }
     }
     return n;
