@@ -149,6 +149,66 @@ static void early_ends_do_not_end_the_search(void)
     heed_graph_free(g);
 }
 
+/* A vocabulary larger than the stretches that are passed over: two positions, each with probabilities of its own, whatever was said before. */
+enum { MANY = 1000, MANY_BEAM = 4 };
+static float many_logits[2 * MANY], many_rows[MANY_BEAM * MANY];
+
+static int64_t many_symbols(const void *m) { return m ? MANY : 0; }
+
+static heed_tensor *many_step(void *writer, const heed_rows *r, const int32_t *ids)
+{
+    (void)writer, (void)ids;
+    int64_t rows = r->sentences * r->width;
+    for (int64_t i = 0; i < rows * MANY; i++) many_rows[i] = many_logits[r->position * MANY + i % MANY];
+    return heed_input(r->g, HEED_F32, 2, (int64_t[]){rows, MANY}, many_rows);
+}
+
+static void the_best_are_found_among_many_symbols(void)
+{
+    static const heed_model_kind kind = {.name = "many", .symbols = many_symbols, .reads = toy_reads, .writer = toy_writer, .free = toy_free,
+                                         .begin = toy_begin, .step = many_step, .select = toy_select};
+    static const int model = 1;
+    heed_error e = {0};
+    heed_graph *g = heed_graph_new();
+    heed_decoder *d = heed_decoder_new(g, (heed_model){&kind, &model});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    for (uint32_t seed = 1; seed <= 30; seed++) {
+        uint32_t state = seed;
+        double sum[2] = {0}, best[MANY_BEAM];
+        int said[MANY_BEAM][2];
+        for (int i = 0; i < 2 * MANY; i++) {
+            state = state * 1664525u + 1013904223u;
+            many_logits[i] = (float)(state >> 8) / (1 << 22);
+            sum[i / MANY] += exp(many_logits[i]);
+        }
+        int found = 0;
+        for (int a = 0; a < MANY; a++)
+            for (int b = 0; b < MANY; b++) {
+                double p = (double)many_logits[a] - log(sum[0]) + (double)many_logits[MANY + b] - log(sum[1]);
+                if (a == PAD || a == BEGIN || b == PAD || b == BEGIN || (found == MANY_BEAM && p <= best[found - 1])) continue;
+                int at = found < MANY_BEAM ? found++ : found - 1;
+                for (; at > 0 && p > best[at - 1]; at--) best[at] = best[at - 1], memcpy(said[at], said[at - 1], sizeof *said);
+                best[at] = p, said[at][0] = a, said[at][1] = b;
+            }
+        for (int beam = 1; beam <= MANY_BEAM; beam += MANY_BEAM - 1) {
+            heed_search how = heed_search_greedy(PAD, BEGIN, -1);
+            how.beam = beam;
+            how.factor = 0;
+            how.extra = 2;
+            heed_found *f = heed_search_run(d, &how, &(heed_prompts){.sentences = 1}, &e);
+            CU_ASSERT_FATAL(f && heed_found_count(f, 0) == beam);
+            for (int k = 0; k < beam; k++) {
+                heed_hypothesis h = heed_found_at(f, 0, k);
+                CU_ASSERT(h.length == 2 && h.ids[0] == said[k][0] && h.ids[1] == said[k][1]);
+                CU_ASSERT_DOUBLE_EQUAL(h.log_probability, best[k], 1e-4);
+            }
+            heed_found_free(f);
+        }
+    }
+    heed_decoder_free(d);
+    heed_graph_free(g);
+}
+
 /* The best of all outputs of up to three of the symbols from UNK on, by trying them all. */
 static double best_by_hand(world *w, int sentence, int32_t *ids, int64_t length)
 {
@@ -393,6 +453,7 @@ static void what_cannot_be_is_refused(void)
 CHECK_MAIN("decoding", {"beam one is greedy", beam_one_is_greedy},
            {"scores are log-probabilities over the length term", scores_are_log_probabilities_over_the_length_term},
            {"early ends do not end the search", early_ends_do_not_end_the_search},
+           {"the best are found among many symbols", the_best_are_found_among_many_symbols},
            {"a beam as wide as all outputs finds the best", a_beam_as_wide_as_all_outputs_finds_the_best},
            {"a batch is its sentences", a_batch_is_its_sentences}, {"prompts are continued", prompts_are_continued},
            {"nothing ends without an end", nothing_ends_without_an_end},
