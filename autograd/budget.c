@@ -10,13 +10,15 @@
  * The limits that are played are a fixed series of fractions of what the plan takes without a budget. A budget takes the first of them, from
  * its own size down, whose layout fits. So the result is a function of graph and budget, and the least of all layouts is a budget that
  * would do.
+ *
+ * Without a budget, a large plan takes one of the first limits where that costs less than a hundredth of its time.
  */
 #include "autograd/plan.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { NEVER = INT32_MAX, DEEPEST = 400, FARTHEST = 200, LIMITS = 64, FAILURES = 3, SMALLEST_SHARE = 2048 };
+enum { NEVER = INT32_MAX, DEEPEST = 400, FARTHEST = 200, LIMITS = 64, FAILURES = 3, SMALLEST_SHARE = 2048, SPARED = 2 /* limits */ };
 static const double limit_ratio = 15.0 / 16, weights[] = {0, 0.5, 1}; /* of the distance to the next reader */
 
 typedef struct list { int32_t *items; size_t count; } list; /* numbers of values */
@@ -44,6 +46,7 @@ typedef struct play {
     /* the state */
     size_t limit, used;
     double weight, seconds;     /* spent again */
+    double most;                /* of them */
     int32_t now;
     bool *here;
     int32_t *pins, *next;       /* by value: how many are about to read it; index of its next reader */
@@ -415,7 +418,7 @@ static bool try_limit(play *p, size_t limit, size_t budget, found *best, size_t 
         if (!play_through(p, limit, weights[i])) continue;
         played = true;
         if (!lives_of(p, &lives, &count) || !heed_lay_out(&p->own, lives, count, &top)) p->refused = true;
-        else if (top <= budget && (!best->turns || p->seconds < best->seconds)) p->refused = !keep_turns(p, best);
+        else if (top <= budget && p->seconds <= p->most && (!best->turns || p->seconds < best->seconds)) p->refused = !keep_turns(p, best);
         if (top < *least) *least = top;
     }
     return played;
@@ -423,13 +426,18 @@ static bool try_limit(play *p, size_t limit, size_t budget, found *best, size_t 
 
 bool heed_budget_turns(planning *w, size_t budget, size_t *least)
 {
-    play p = {.w = w};
+    play p = {.w = w, .most = INFINITY};
     found best = {0};
     size_t peak = w->p->peak, limits[LIMITS];
     *least = peak;
     if (!describe(&p)) return false;
     for (int i = 0; i < LIMITS; i++) limits[i] = (size_t)((double)peak * pow(limit_ratio, i + 1));
-    for (int all = 0; all < 2 && !best.turns; all++) /* from the budget's own size down, then from the top: for the least that would do */
+    if (!budget) { /* what costs next to nothing */
+        p.most = 0;
+        for (int32_t k = 0; k < p.step_count; k++) p.most += p.steps[k].seconds / 100;
+        for (int i = SPARED; i-- > 0 && !best.turns && !p.refused;) try_limit(&p, limits[i], limits[0], &best, least);
+    }
+    for (int all = 0; budget && all < 2 && !best.turns; all++) /* from the budget's own size down, then from the top: for the least that would do */
         for (int i = 0, failed = 0; i < LIMITS && failed < FAILURES && !best.turns && !p.refused; i++)
             if (limits[i] <= budget || all) failed = try_limit(&p, limits[i], budget, &best, least) ? 0 : failed + 1;
     arena_free(&p.own);

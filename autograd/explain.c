@@ -26,30 +26,31 @@ static void add_step(row *r, const plan_step *s)
     r->bytes += s->bytes;
 }
 
-static void print_row(FILE *out, int width, const char *name, const row *r, bool budget)
+static void print_row(FILE *out, int width, const char *name, const row *r, bool again)
 {
     char flops[16], bytes[16];
     fprintf(out, "%-*s  %7" PRId64 "  %7" PRId64 "  %7" PRId64 "  %9s  %9s", width, name, r->nodes, r->passes, r->kernels, human(r->flops, flops),
             human(r->bytes, bytes));
-    if (budget) fprintf(out, "  %7" PRId64, r->again);
+    if (again) fprintf(out, "  %7" PRId64, r->again);
     fprintf(out, "\n");
 }
 
 static void print_table(const heed_graph *g, const plan *p, row *rows, const row *total, FILE *out)
 {
     int width = 5;
-    bool budget = p->unlimited > 0;
+    bool again = p->unlimited > 0;
     for (size_t i = 0; i < p->count; i++) add_step(&rows[g->tape[p->steps[i].node]->scope], &p->steps[i]);
     for (size_t s = 0; s < g->scope_count; s++)
         if (rows[s].nodes && (int)strlen(g->scopes[s].path) > width) width = (int)strlen(g->scopes[s].path);
-    fprintf(out, "%-*s  %7s  %7s  %7s  %9s  %9s%s\n", width, "scope", "nodes", "passes", "kernels", "FLOPs", "bytes", budget ? "    again" : "");
+    fprintf(out, "%-*s  %7s  %7s  %7s  %9s  %9s%s\n", width, "scope", "nodes", "passes", "kernels", "FLOPs", "bytes", again ? "    again" : "");
     for (size_t s = 0; s < g->scope_count; s++)
-        if (rows[s].nodes) print_row(out, width, s ? g->scopes[s].path : "-", &rows[s], budget);
-    print_row(out, width, "all", total, budget);
+        if (rows[s].nodes) print_row(out, width, s ? g->scopes[s].path : "-", &rows[s], again);
+    print_row(out, width, "all", total, again);
     fprintf(out, "values at most %.2f MiB (%.2f MiB of them stored), %zu buffers, scratch %.2f MiB a thread, %" PRId64 " steps in sequence\n",
             (double)p->peak / 1048576, (double)p->stored_bytes / 1048576, p->buffers, (double)p->scratch / 1048576, p->depth);
-    if (budget)
-        fprintf(out, "within a budget of %.2f MiB: %" PRId64 " passes and kernels run again; without it values take %.2f MiB\n", (double)g->budget / 1048576,
+    if (again)
+        fprintf(out, "%s %.2f MiB: %" PRId64 " passes and kernels run again; without that values take %.2f MiB\n",
+                g->budget ? "within a budget of" : "spared at little cost", (double)(g->budget ? g->budget : p->unlimited - p->peak) / 1048576,
                 total->again, (double)p->unlimited / 1048576);
     for (size_t i = 0; i < p->stream_count; i++) {
         const plan_stream *s = &p->streams[i];

@@ -34,9 +34,10 @@ heed_tensor *heed_graph_fail(heed_graph *g, heed_code code, const char *format, 
 /* Threads to use from now on; 0 (at first) takes OMP_NUM_THREADS, else the CPUs this process may run on. The bits do not depend on it. */
 void heed_graph_threads(heed_graph *g, int threads);
 int heed_graph_threads_now(const heed_graph *g); /* the number so set */
-/* At most so many bytes of values (activations, their gradients) in a run, 0 (at first): any number. What does not fit is let go and computed
- * again when it is read, with the same bits. Leaves, parameters and their gradients are not counted. A budget that is too small fails the
- * run, with a sentence that says the least that would do. Eager graphs and those in search of anomalies take no notice of it. */
+/* At most so many bytes of values (activations, their gradients) in a run. What does not fit is let go and computed again when it is read, with
+ * the same bits. 0 (at first): any number, but of more than 256 MiB some are let go where that costs less than about 1 % of the time; SIZE_MAX
+ * keeps all. Leaves, parameters and their gradients are not counted. A budget that is too small fails the run, with a sentence that says the
+ * least that would do. Eager graphs and those in search of anomalies take no notice of it. */
 void heed_graph_budget(heed_graph *g, size_t bytes);
 /* Training switches dropout on (at first: off). */
 void heed_graph_training(heed_graph *g, bool training);
@@ -112,7 +113,7 @@ typedef struct heed_cost {
     int64_t bytes;                  /* read and written by passes and kernels */
     int64_t peak;                   /* bytes of values alive at the worst moment, leaves not counted */
     int64_t depth;                  /* longest chain of passes and kernels that wait for each other */
-    int64_t again;                  /* passes and kernels that run a second time to keep to the budget; they count above too */
+    int64_t again;                  /* passes and kernels that run a second time to save memory; they count above too */
 } heed_cost;
 heed_code heed_graph_explain(heed_graph *g, heed_tensor *target, bool backward, heed_cost *cost, FILE *out);
 /* The recorded graph in Graphviz' language, grouped by scope. */

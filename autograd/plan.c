@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { PLANS = 32 };
+static const size_t LARGE = (size_t)256 << 20; /* values in bytes: worth sparing some */
 
 typedef struct plan_cache { plan plan[PLANS]; uint64_t clock; } plan_cache;
 
@@ -377,12 +378,14 @@ static bool build(planning *w)
     return settle(w);
 }
 
-/* A plan that is larger than the budget is made again by turns. */
+/* A plan that is larger than the budget, or large without one, is made again by turns. */
 static bool keep_to_budget(planning *w, size_t budget)
 {
     plan *p = w->p;
     size_t least, unlimited = p->peak;
+    if (unlimited <= (budget ? budget : LARGE)) return true;
     if (!heed_budget_turns(w, budget, &least)) return false;
+    if (!w->turns && !budget) return true;
     if (!w->turns) {
         bool large = least >= (size_t)10 << 20;
         double unit = large ? 1048576 : 1024;
@@ -418,7 +421,7 @@ static bool make_plan(heed_graph *g, plan *p, int count, heed_tensor *const *tar
     if (!heed_group_nodes(&w) || !heed_find_again(&w) || !heed_find_streams(&w)) return false;
     find_uses(&w);
     fold_accumulations(&w);
-    if (!build(&w) || (fuse && g->budget && p->peak > g->budget && !keep_to_budget(&w, g->budget))) return false;
+    if (!build(&w) || (fuse && !keep_to_budget(&w, g->budget))) return false;
     p->depth = depth_of(&w);
     return p->depth >= 0;
 }

@@ -85,7 +85,7 @@ typedef struct plan_step {
     size_t bound;              /* its first binding */
     uint32_t after;            /* steps it waits for: bit k is the one k + 1 before it; flow.h */
     int32_t nodes;             /* computed by it */
-    bool again;                /* ran before: its results were let go to keep to the budget */
+    bool again;                /* ran before: its results were let go to save memory */
     bool later;                /* a later block of a stream: the same group once more */
     double flops, bytes;
 } plan_step;
@@ -107,7 +107,7 @@ typedef struct plan {
     uint32_t *stored;    size_t stored_count, stored_capacity;
     plan_stream *streams; size_t stream_count, stream_capacity;
     size_t stored_bytes, peak, scratch;
-    size_t unlimited;          /* the peak without a budget */
+    size_t unlimited;          /* the peak if nothing ran again; 0: nothing does */
     size_t buffers;
     int64_t depth;
     double work;               /* rough operations: decides whether threads pay */
@@ -187,8 +187,8 @@ bool heed_bind_attr(planning *w, void *where, uint32_t node);
 bool heed_bind_value(planning *w, void *where, const heed_tensor *t, int64_t stride);
 /* Gives every life its place from *top on, so that no two that overlap in time share a byte; *top becomes the end. False without memory. */
 bool heed_lay_out(arena *work, life *lives, size_t count, size_t *top);
-/* budget.c: fills turns, for a plan that was built without a budget and is larger; none where the budget is too small, *least would do. False
- * without memory. */
+/* budget.c: fills turns, for a plan that was built without a budget and is larger; none where the budget is too small, *least would do. A
+ * budget of 0 asks for what can be spared at next to no cost, maybe nothing. False without memory. */
 bool heed_budget_turns(planning *w, size_t budget, size_t *least);
 bool heed_narrow(planning *w, const plan_turn *t, narrowed *n);
 void heed_widen(planning *w, const plan_turn *t, const narrowed *n);

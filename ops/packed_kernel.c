@@ -63,7 +63,7 @@ TILES(TILE_FUNCTION)
 static f32_tile_fn *const f32_tiles[GEMM_TILE + 1] = {TILES(TILE_ENTRY)};
 
 /* Many rows meet a block of a panel in turn, which stays in L1 with theirs, while the next block comes, its lines spread evenly over the tiles: as
- * many as wait at any time are few enough for the CPU to keep them all in flight. */
+ * many as wait at any time are presumably few enough for the CPU to keep them all in flight. */
 void HEED_ISA_FN(heed_packed_f32)(int64_t m, int64_t k, const float *x, const float *panel, float *y, int64_t y_row, int64_t cols)
 {
     const int64_t parts = gemm_parts(m, GEMM_TILE), height = gemm_parts(m, parts);

@@ -216,6 +216,28 @@ static void a_chain_in_segments(void)
     heed_params_free(ps);
 }
 
+/* A large plan lets go the norms' outputs, which are cheap, without being asked; and keeps them where there is room in a budget. */
+static void large_plans_spare(void)
+{
+    enum { DEEP = 24, WIDE = 512 };
+    heed_params *ps = heed_params_new(1);
+    heed_param *w = heed_param_new(ps, "w", HEED_F32, 2, (int64_t[]){WIDE, WIDE}, HEED_NORMAL(0, 0.1));
+    heed_param *gain = heed_param_new(ps, "gain", HEED_F32, 1, (int64_t[]){WIDE}, HEED_ONES);
+    heed_cost kept = {0}, spared = {0};
+    for (int i = 0; i < 2; i++) {
+        heed_graph *g = heed_graph_new();
+        heed_graph_budget(g, i ? 0 : SIZE_MAX);
+        heed_tensor *x = heed_full(g, HEED_F32, 2, (int64_t[]){8192, WIDE}, 1);
+        for (int k = 0; k < DEEP; k++) x = heed_add(g, x, heed_matmul(g, heed_layer_norm(g, x, heed_use(g, gain), NULL, 1e-5), heed_use(g, w)));
+        CU_ASSERT_EQUAL(heed_graph_explain(g, heed_sum(g, x, HEED_ALL, false), true, i ? &spared : &kept, NULL), HEED_OK);
+        heed_graph_free(g);
+    }
+    CU_ASSERT(kept.again == 0 && kept.peak > (int64_t)256 << 20);
+    CU_ASSERT(spared.again > 0 && spared.peak <= kept.peak / 16 * 15 && spared.flops < kept.flops + kept.flops / 100);
+    heed_params_free(ps);
+}
+
 CHECK_MAIN("memory budget", {"transformers: the same bits, and the least that would do", transformers}, {"a recurrent model", recurrent},
            {"streamed logits", streamed_logits},
-           {"random programs", random_programs}, {"a chain in segments", a_chain_in_segments})
+           {"random programs", random_programs}, {"a chain in segments", a_chain_in_segments},
+           {"large plans spare what is cheap", large_plans_spare})
