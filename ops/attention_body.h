@@ -136,6 +136,9 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
             int64_t rows = lower(part.count - i0, p->query_block), count = lower(visible(p, b, part.at + i0 + rows - 1) - key, keys);
             if (count <= 0) continue;
             const REAL *q = queries + i0 * q_row;
+            if (part.count <= FEW_QUERIES) /* the values come while the keys are read */
+                for (int64_t j = 0; j < count; j++)
+                    for (int64_t d = 0; d < dv; d += 64 / bytes) __builtin_prefetch(v + j * v_row + d, 0, 2);
             if (part.count > FEW_QUERIES) GEMM(multiply)(rows, count, dk, q, q_row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
             else GEMM(dots)(rows, count, dk, q, q_row, k, p->k.row, score, s_row, (REAL)p->scale, 0);
             for (int64_t i = 0; i < rows; i += LANES) {

@@ -215,11 +215,8 @@ ALWAYS_INLINE void FN(dots)(const int mr, const int nc, int64_t k, const REAL *a
         UNROLL(4) for (int i = 0; i < mr; i++) UNROLL(4) for (int j = 0; j < nc; j++) sum[i][j] = V(fma)(x[i], y[j], sum[i][j]);
     }
     UNROLL(4) for (int i = 0; i < mr; i++) UNROLL(4) for (int j = 0; j < nc; j++) {
-        REAL lane[LANES], *to = c + i * c_row + j;
-        V(store)(lane, sum[i][j]);
-        for (int half = LANES / 2; half > 0; half /= 2)
-            for (int l = 0; l < half; l++) lane[l] += lane[l + half];
-        *to = alpha * lane[0] + (add ? *to : 0);
+        REAL *to = c + i * c_row + j;
+        *to = alpha * V(sum)(sum[i][j]) + (add ? *to : 0);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "ops/gemm_internal.h"
 #include "ops/simd_edge.h"
 #include "ops/unroll.h"
+#include "ops/vbasic.h"
 
 /* What pack_tiles makes: tiles as high as they are, panels of one or two vectors as they need, or all of two. */
 enum { TILES_OF_A, PANELS, WIDE_PANELS };
