@@ -3,14 +3,12 @@
  * the system for nothing. */
 #include "autograd/node.h"
 
-enum { HUGE_PAGE = 2 << 20 };
-
 static pool_chunk *chunk_new(size_t size)
 {
     pool_chunk *c = heed_alloc(sizeof *c);
     if (!c) return NULL;
     void *block;
-    char *base = size >= HUGE_PAGE ? heed_alloc_huge(&size, &block) : (block = heed_alloc(size));
+    char *base = heed_alloc_large(&size, &block);
     if (!base) {
         heed_free(c);
         return NULL;

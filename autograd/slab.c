@@ -16,7 +16,7 @@ void heed_lock(int *lock)
 }
 void heed_unlock(int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 
-char *heed_alloc_huge(size_t *size, void **block)
+static char *alloc_huge(size_t *size, void **block)
 {
     if (*size > SIZE_MAX / 2) return NULL;
     *size = (*size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
@@ -27,6 +27,11 @@ char *heed_alloc_huge(size_t *size, void **block)
     return base;
 }
 
+char *heed_alloc_large(size_t *size, void **block)
+{
+    return *size >= HUGE_PAGE ? alloc_huge(size, block) : (*block = heed_alloc(*size));
+}
+
 static slab_chunk *open_chunk(heed_slab *s, size_t size)
 {
     if (size < s->bytes / 2) size = s->bytes / 2;
@@ -34,7 +39,7 @@ static slab_chunk *open_chunk(heed_slab *s, size_t size)
     slab_chunk *c = heed_alloc(sizeof *c);
     if (!c) return NULL;
     void *block;
-    char *base = size >= HUGE_PAGE ? heed_alloc_huge(&size, &block) : (block = heed_alloc(size));
+    char *base = heed_alloc_large(&size, &block);
     if (!base) {
         heed_free(c);
         return NULL;

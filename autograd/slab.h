@@ -12,9 +12,9 @@ void *heed_slab_take(heed_slab *s, size_t size);   /* 64-byte aligned, not zeroe
 void *heed_slab_zeroed(heed_slab *s, size_t size);
 void  heed_slab_free(heed_slab *s);                /* all that was taken; then it is empty */
 
-/* The memory behind it: *size bytes or more, told there, on huge pages where the system has them; *block is what to give to heed_free.
- * NULL: refused. */
-char *heed_alloc_huge(size_t *size, void **block);
+/* The memory behind it: *size bytes or more, told there, 64-byte aligned; from 2 MiB on on huge pages where the system has them. *block is what to
+ * give to heed_free. NULL: refused. */
+char *heed_alloc_large(size_t *size, void **block);
 
 /* A lock for short work that may allocate: who waits gives its core away. */
 void heed_lock(int *lock);

@@ -2,6 +2,7 @@
 #include "models/transformer.h"
 
 #include "autograd/memory.h"
+#include "autograd/slab.h"
 
 #include <math.h>
 #include <string.h>
@@ -98,16 +99,43 @@ static bool attention(const void *self, int i, heed_attention_place *place)
 
 /* --- writing ---------------------------------------------------------------------------------------------------------------- */
 
+/* Memory that stays from one batch of sentences to the next, so that pages are not asked for, and cleared, again and again. */
+typedef struct room { char *at; void *block; size_t bytes; } room;
+
+static void leave(room *r)
+{
+    heed_free(r->block);
+    *r = (room){NULL, NULL, 0};
+}
+
+/* At least `bytes`; what was in it is lost. */
+static bool enter(room *r, size_t bytes)
+{
+    if (r->at && bytes <= r->bytes) return true;
+    leave(r);
+    *r = (room){.bytes = bytes};
+    r->at = heed_alloc_large(&r->bytes, &r->block);
+    if (!r->at) *r = (room){NULL, NULL, 0};
+    return r->at;
+}
+
+static bool zeros(room *r, size_t bytes)
+{
+    if (!enter(r, bytes)) return false;
+    memset(r->at, 0, bytes);
+    return true;
+}
+
 typedef struct layer_cache {
-    char *k, *v;             /* [R, h, capacity, dk], [R, h, capacity, dv] */
-    char *cross_k, *cross_v; /* [sentences, h, steps, dk], [sentences, h, steps, dv] */
+    room k, v;             /* [R, h, capacity, dk], [R, h, capacity, dv] */
+    room cross_k, cross_v; /* [sentences, h, steps, dk], [sentences, h, steps, dv] */
 } layer_cache;
 
 typedef struct writer {
     const heed_transformer *m;
     heed_dtype dtype;
     int64_t capacity; /* positions there is room for */
-    char *spare;      /* one array more; rows change places by way of it */
+    room spare;       /* one array more; rows change places by way of it */
     layer_cache layer[];
 } writer;
 
@@ -121,25 +149,18 @@ static void *writer_new(const void *self)
     return w;
 }
 
-static void forget(writer *w)
-{
-    for (int i = 0; i < w->m->config.dec_layers; i++) {
-        layer_cache *c = &w->layer[i];
-        heed_free(c->k);
-        heed_free(c->v);
-        heed_free(c->cross_k);
-        heed_free(c->cross_v);
-        *c = (layer_cache){NULL, NULL, NULL, NULL};
-    }
-    heed_free(w->spare);
-    w->spare = NULL;
-    w->capacity = 0;
-}
-
 static void writer_free(void *self)
 {
-    forget(self);
-    heed_free(self);
+    writer *w = self;
+    for (int i = 0; i < w->m->config.dec_layers; i++) {
+        layer_cache *c = &w->layer[i];
+        leave(&c->k);
+        leave(&c->v);
+        leave(&c->cross_k);
+        leave(&c->cross_v);
+    }
+    leave(&w->spare);
+    heed_free(w);
 }
 
 /* Bytes of `rows` rows of h heads, each of `length` positions of `width` numbers; 0 when that is too much. */
@@ -165,14 +186,12 @@ static heed_code graph_failed(const heed_graph *g, heed_error *e)
     return failed->code ? heed_fail(e, failed->code, "%s", failed->message) : e->code;
 }
 
-static char *copied(const writer *w, heed_graph *g, heed_tensor *t, heed_error *e)
+static void copy_to(room *to, const writer *w, heed_graph *g, heed_tensor *t, heed_error *e)
 {
     const void *from = heed_data(g, t);
     size_t bytes = (size_t)heed_size(t) * heed_dtype_size(w->dtype);
-    char *to = from ? heed_alloc(bytes) : NULL;
-    if (to) memcpy(to, from, bytes);
+    if (from && enter(to, bytes)) memcpy(to->at, from, bytes);
     else if (!graph_failed(g, e)) heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the source's keys and values");
-    return to;
 }
 
 static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_error *e)
@@ -180,7 +199,8 @@ static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_
     writer *w = self;
     heed_graph *g = r->g;
     int layers = w->m->config.dec_layers;
-    forget(w);
+    w->capacity = 0;
+    if (w->spare.at) memset(w->spare.at, 0, w->spare.bytes);
     if (!r->steps) return HEED_OK;
     heed_tensor *length = heed_input(g, HEED_I32, 1, &r->sentences, r->lengths);
     heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){r->sentences, r->steps}, src);
@@ -196,41 +216,45 @@ static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_
     }
     heed_run(g, 2 * layers, wanted);
     for (int i = 0; i < layers && !e->code; i++) {
-        w->layer[i].cross_k = copied(w, g, wanted[2 * i], e);
-        w->layer[i].cross_v = e->code ? NULL : copied(w, g, wanted[2 * i + 1], e);
+        copy_to(&w->layer[i].cross_k, w, g, wanted[2 * i], e);
+        if (!e->code) copy_to(&w->layer[i].cross_v, w, g, wanted[2 * i + 1], e);
     }
     return graph_failed(g, e);
 }
 
 /* --- room for positions ----------------------------------------------------------------------------------------------------- */
 
-/* `array` with `capacity` positions: new ones are zeros, because 0 times a masked value has to be 0. All have the size of the
- * widest, so that any of them can change names with the spare one. */
-static bool grow(const writer *w, const heed_rows *r, char **array, int64_t capacity, int64_t width)
+/* `array` with `capacity` positions, those before r->position kept: new ones are zeros, so that what is masked is a number. All have the
+ * size of the widest, so that any of them can change names with the spare one. */
+static bool grow(const writer *w, const heed_rows *r, room *array, int64_t capacity, int64_t width)
 {
     int64_t rows = r->sentences * r->width;
     size_t bytes = plane(w, rows, capacity, widest(w)), item = (size_t)width * heed_dtype_size(w->dtype);
-    char *new = bytes ? heed_calloc(1, bytes) : NULL;
-    if (!new) return false;
-    for (int64_t k = 0; *array && k < rows * w->m->config.layer.heads; k++)
-        memcpy(new + (size_t)(k * capacity) * item, *array + (size_t)(k * w->capacity) * item, (size_t)r->position * item);
-    heed_free(*array);
-    *array = new;
+    room old = *array;
+    if (!bytes) return false;
+    if (!r->position) return zeros(array, bytes);
+    *array = (room){NULL, NULL, 0};
+    if (!zeros(array, bytes)) {
+        *array = old;
+        return false;
+    }
+    for (int64_t k = 0; k < rows * w->m->config.layer.heads; k++)
+        memcpy(array->at + (size_t)(k * capacity) * item, old.at + (size_t)(k * w->capacity) * item, (size_t)r->position * item);
+    leave(&old);
     return true;
 }
 
-/* Room for one more position. */
+/* Room for one more position. Once refused, it is refused until sentences begin anew, for some arrays have grown and others have not. */
 static bool reserve(writer *w, const heed_rows *r)
 {
     if (r->position < w->capacity) return true;
     const heed_layer_config *l = &w->m->config.layer;
-    int64_t capacity = w->capacity ? 2 * w->capacity : FIRST_CAPACITY;
-    heed_free(w->spare);
-    w->spare = NULL;
-    for (int i = 0; i < w->m->config.dec_layers; i++)
-        if (!grow(w, r, &w->layer[i].k, capacity, l->dk) || !grow(w, r, &w->layer[i].v, capacity, l->dv)) return false;
-    w->capacity = capacity;
-    return true;
+    int64_t capacity = r->position ? 2 * w->capacity : FIRST_CAPACITY;
+    bool ok = capacity > 0;
+    for (int i = 0; i < w->m->config.dec_layers && ok; i++)
+        ok = grow(w, r, &w->layer[i].k, capacity, l->dk) && grow(w, r, &w->layer[i].v, capacity, l->dv);
+    w->capacity = ok ? capacity : 0;
+    return ok;
 }
 
 /* --- a step ----------------------------------------------------------------------------------------------------------------- */
@@ -242,8 +266,8 @@ static heed_tensor *attend_to_past(const writer *w, const heed_rows *r, int i, h
     int64_t rows = r->sentences * r->width;
     heed_tensor *k, *v;
     heed_multihead_keys(r->g, self, x, &k, &v);
-    heed_tensor *keys = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dk}, w->layer[i].k);
-    heed_tensor *values = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dv}, w->layer[i].v);
+    heed_tensor *keys = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dk}, w->layer[i].k.at);
+    heed_tensor *values = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dv}, w->layer[i].v.at);
     heed_tensor *store[] = {keys, values, k, v};
     heed_tensor *lengths = heed_apply(r->g, &op_cache_store, 4, store, &(store_attr){r->position});
     return heed_multihead_attend(r->g, self, x, keys, values, (heed_mask){.lengths = lengths});
@@ -256,8 +280,8 @@ static heed_tensor *attend_to_source(const writer *w, const heed_rows *r, int i,
     int64_t rows = r->sentences * r->width, width = heed_dim(x, 2);
     int64_t key_shape[] = {r->sentences, cross->heads, r->steps, cross->dk};
     int64_t value_shape[] = {r->sentences, cross->heads, r->steps, cross->dv};
-    heed_tensor *keys = heed_input(r->g, w->dtype, 4, key_shape, w->layer[i].cross_k);
-    heed_tensor *values = heed_input(r->g, w->dtype, 4, value_shape, w->layer[i].cross_v);
+    heed_tensor *keys = heed_input(r->g, w->dtype, 4, key_shape, w->layer[i].cross_k.at);
+    heed_tensor *values = heed_input(r->g, w->dtype, 4, value_shape, w->layer[i].cross_v.at);
     heed_tensor *lengths = heed_input(r->g, HEED_I32, 1, &r->sentences, r->lengths);
     x = heed_reshape(r->g, x, 3, (int64_t[]){r->sentences, r->width, width});
     x = heed_multihead_attend(r->g, cross, x, keys, values, (heed_mask){.lengths = lengths});
@@ -304,15 +328,15 @@ static heed_tensor *step(void *self, const heed_rows *r, const int32_t *ids)
 /* --- rows change places ----------------------------------------------------------------------------------------------------- */
 
 /* What is filled of `rows` blocks of an array goes to the spare one in the new order; then the two change names. */
-static void gather_past(writer *w, const heed_rows *old, char **array, int64_t rows, const int32_t *from, int64_t width)
+static void gather_past(writer *w, const heed_rows *old, room *array, int64_t rows, const int32_t *from, int64_t width)
 {
     int64_t heads = w->m->config.layer.heads;
     size_t item = (size_t)width * heed_dtype_size(w->dtype), head = (size_t)w->capacity * item;
     for (int64_t r = 0; r < rows; r++)
         for (int64_t h = 0; h < heads; h++)
-            memcpy(w->spare + (size_t)(r * heads + h) * head, *array + (size_t)(from[r] * heads + h) * head,
+            memcpy(w->spare.at + (size_t)(r * heads + h) * head, array->at + (size_t)(from[r] * heads + h) * head,
                    (size_t)old->position * item);
-    char *freed = *array;
+    room freed = *array;
     *array = w->spare;
     w->spare = freed;
 }
@@ -322,21 +346,20 @@ static heed_code select_rows(void *self, const heed_rows *r, int64_t sentences, 
     writer *w = self;
     const heed_layer_config *l = &w->m->config.layer;
     int64_t rows = sentences * r->width, old_rows = r->sentences * r->width;
-    if (r->position) {
-        if (!w->spare) w->spare = heed_calloc(1, plane(w, old_rows, w->capacity, widest(w)));
-        if (!w->spare)
-            return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
-        for (int i = 0; i < w->m->config.dec_layers; i++) {
-            gather_past(w, r, &w->layer[i].k, rows, from, l->dk);
-            gather_past(w, r, &w->layer[i].v, rows, from, l->dv);
-        }
+    const size_t bytes = plane(w, old_rows, w->capacity, widest(w));
+    if (r->position && bytes > w->spare.bytes && !zeros(&w->spare, bytes))
+        return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
+    for (int i = 0; r->position && i < w->m->config.dec_layers; i++) {
+        gather_past(w, r, &w->layer[i].k, rows, from, l->dk);
+        gather_past(w, r, &w->layer[i].v, rows, from, l->dv);
     }
     for (int64_t s = 0; r->steps && s < sentences; s++) { /* to the front, so nothing is overwritten too early */
         int64_t old = from[s * r->width] / r->width;
         size_t k = plane(w, 1, r->steps, l->dk), v = plane(w, 1, r->steps, l->dv);
         for (int i = 0; i < w->m->config.dec_layers && s != old; i++) {
-            memcpy(w->layer[i].cross_k + (size_t)s * k, w->layer[i].cross_k + (size_t)old * k, k);
-            memcpy(w->layer[i].cross_v + (size_t)s * v, w->layer[i].cross_v + (size_t)old * v, v);
+            char *ck = w->layer[i].cross_k.at, *cv = w->layer[i].cross_v.at;
+            memcpy(ck + (size_t)s * k, ck + (size_t)old * k, k);
+            memcpy(cv + (size_t)s * v, cv + (size_t)old * v, v);
         }
     }
     return HEED_OK;

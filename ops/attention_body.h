@@ -105,7 +105,23 @@ static void FN(copy_rows)(REAL *to, const REAL *from, int64_t from_row, int64_t 
         for (int64_t d = 0; d < depth; d += LANES) V(store)(to + d, V(load_edge)(from + d, lower(depth - d, LANES)));
 }
 
-static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part, REAL *scratch)
+/* Scores of a few queries. Keys are read once, from far: meanwhile the values come, and the keys that are read next. */
+static void FN(few_scores)(const heed_sdpa *p, int64_t rows, int64_t count, const REAL *q, int64_t q_row, const REAL *k, const REAL *next,
+                           const REAL *v, int64_t v_row, REAL *score, int64_t s_row)
+{
+    enum { STRETCH = 8, LINE = 64 / sizeof(REAL) };
+    for (int64_t at = 0; at < count; at += STRETCH) {
+        const int64_t keys = lower(count - at, STRETCH);
+        for (int64_t j = at; j < at + keys; j++) {
+            for (int64_t d = 0; d < p->v_depth; d += LINE) __builtin_prefetch(v + j * v_row + d, 0, 2);
+            for (int64_t d = 0; d < p->qk_depth; d += LINE) __builtin_prefetch(next + j * p->k.row + d, 0, 2);
+        }
+        GEMM(dots)(rows, keys, p->qk_depth, q, q_row, k + at * p->k.row, p->k.row, score + at, s_row, (REAL)p->scale, 0);
+    }
+}
+
+/* `next`: the keys of the head that comes next */
+static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part, const REAL *next, REAL *scratch)
 {
     const int64_t dk = p->qk_depth, dv = p->v_depth, o_row = gemm_parts(dv, LANES) * LANES, s_row = score_row(p->key_block);
     const int bytes = sizeof(REAL);
@@ -136,11 +152,8 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
             int64_t rows = lower(part.count - i0, p->query_block), count = lower(visible(p, b, part.at + i0 + rows - 1) - key, keys);
             if (count <= 0) continue;
             const REAL *q = queries + i0 * q_row;
-            if (part.count <= FEW_QUERIES) /* the values come while the keys are read */
-                for (int64_t j = 0; j < count; j++)
-                    for (int64_t d = 0; d < dv; d += 64 / bytes) __builtin_prefetch(v + j * v_row + d, 0, 2);
             if (part.count > FEW_QUERIES) GEMM(multiply)(rows, count, dk, q, q_row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
-            else GEMM(dots)(rows, count, dk, q, q_row, k, p->k.row, score, s_row, (REAL)p->scale, 0);
+            else FN(few_scores)(p, rows, count, q, q_row, k, key + keys < seen_by_last ? k + keys * p->k.row : next, v, v_row, score, s_row);
             for (int64_t i = 0; i < rows; i += LANES) {
                 const int64_t t = part.at + i0 + i, n = lower(rows - i, LANES);
                 REAL *s = score + i * s_row, *o = out + (i0 + i) * o_row, before[LANES];
@@ -288,7 +301,8 @@ void TASK(const heed_sdpa *p, int phase, int64_t task, void *shared, void *scrat
         int64_t b = u / parts / p->heads, h = u / parts % p->heads;
         gemm_span part = gemm_cut(side, p->part, u % parts);
         if (!p->backward || p->whole) {
-            if (!p->whole) FN(forward)(p, b, h, part, scratch);
+            const int64_t next = lower(u / parts + 1, p->batch * p->heads - 1);
+            if (!p->whole) FN(forward)(p, b, h, part, ROW(p->k, const REAL, next / p->heads, next % p->heads, 0), scratch);
             else if (!p->backward) FN(forward_whole)(p, b, h, part, scratch);
             else FN(backward_whole)(p, b, h, scratch);
             continue;

@@ -27,6 +27,7 @@ enum {
     LOW = 256,               /* stretch of k where a band of A has to stay near */
     STRETCH = 512,           /* of k, which outweighs writing and adding a product of its own */
     SPLIT_SIZE = 1 << 17,    /* elements of C up to which k is split */
+    PACKED_DEPTH = 4096,     /* of B packed in advance: sums are taken in the order of k, as packed_kernel.c takes them */
 };
 
 /* By instruction set: the register tile's rows and vector bytes (GEMM_TILE, HEED_VBYTES); the stretch of k that is summed in registers, so that tiles
@@ -133,7 +134,7 @@ void heed_gemm_prepare_isa(heed_gemm *p, heed_isa isa)
         return;
     }
 #endif
-    p->depth = even(p->k, tile_depth[isa], 4);
+    p->depth = even(p->k, p->packed ? PACKED_DEPTH : tile_depth[isa], 4);
     const int64_t work = p->m * p->n * p->k;
     int few = p->m <= FEW_ROWS && (p->b_col == 1 || p->b_row == 1 || p->packed);
     if (few) plan_rows(p, width);

@@ -112,7 +112,7 @@ typedef struct product_attr { heed_packing how; int64_t k; } product_attr;
 enum {
     TASK_BYTES = 64 << 10,    /* of panels that a task reads, when rows are few */
     TASK_WORK = 1 << 19,      /* multiplications that outweigh fetching a task */
-    MOST_ROWS = 512           /* float32: beyond these, packing once a product is no loss */
+    MOST_ROWS = PACKED_ROWS     /* float32: beyond these gemm.h multiplies by the panels */
 };
 
 typedef struct product {
@@ -135,6 +135,26 @@ static product product_of(const heed_call *c)
     return p;
 }
 
+/* The product as gemm.h does it, where rows are many. */
+static bool is_large(const heed_call *c, const product *p) { return p->m > MOST_ROWS && ((const product_attr *)c->attr)->how == HEED_PACK_SAME; }
+
+static heed_gemm large_of(const heed_call *c, const product *p)
+{
+    heed_gemm q = {.m = p->m, .n = p->n, .k = p->k, .a = c->x[0].p, .a_row = p->k, .a_col = 1, .b = c->x[2].p, .packed = 1, .c = c->y.p,
+                   .c_row = p->n, .alpha = 1};
+    heed_gemm_prepare(&q);
+    return q;
+}
+
+typedef struct finish_context { const heed_call *call; void *scratch; } finish_context;
+
+static void finish_block(void *context, int64_t batch, int64_t row, int64_t rows, int64_t col, int64_t cols, void *block, int64_t stride)
+{
+    const finish_context *f = context;
+    (void)batch;
+    f->call->finish(f->call, f->scratch, row, rows, col, cols, block, stride);
+}
+
 static bool product_shape(heed_shaping *s)
 {
     s->dtype = heed_dtype_of(s->x[0]);
@@ -150,6 +170,7 @@ static void product_work(const heed_call *c, heed_work *w)
 {
     product p = product_of(c);
     bool rounds = ((const product_attr *)c->attr)->how == HEED_PACK_INT8;
+    if (is_large(c, &p)) *w = (heed_work){1, 0, large_of(c, &p).scratch};
     if (rounds) *w = (heed_work){2, scales_bytes(p.m) + (size_t)(p.m * packed_row8(p.k)), 0};
 }
 
@@ -159,6 +180,10 @@ static int64_t product_tasks(const heed_call *c, int phase)
 {
     product p = product_of(c);
     bool rounds = ((const product_attr *)c->attr)->how == HEED_PACK_INT8 && phase == 0;
+    if (is_large(c, &p)) {
+        heed_gemm q = large_of(c, &p);
+        return heed_gemm_tasks(&q, phase);
+    }
     return rounds ? gemm_parts(p.m, ROUND_ROWS) : p.down * p.across;
 }
 
@@ -178,6 +203,16 @@ static void product_run(const heed_call *c, int phase, int64_t task, void *scrat
     static packed_int8_fn *const int8[] = HEED_ISA_TABLE(heed_packed_int8);
     static packed_round_fn *const round[] = HEED_ISA_TABLE(heed_packed_round);
     const product p = product_of(c);
+    if (is_large(c, &p)) {
+        heed_gemm q = large_of(c, &p);
+        finish_context f = {c, (char *)scratch + ((q.scratch + 63) & ~(size_t)63)};
+        if (c->finish) {
+            q.done = finish_block;
+            q.context = &f;
+        }
+        heed_gemm_task(&q, phase, task, NULL, scratch);
+        return;
+    }
     const heed_packing how = ((const product_attr *)c->attr)->how;
     const heed_isa isa = heed_isa_now();
     const float *a = c->x[0].p;
@@ -226,7 +261,7 @@ heed_tensor *heed_packed_product(heed_graph *g, heed_tensor *a, heed_tensor *b)
     bool plain = shape[0] == k && shape[1] == n && heed_is_contiguous(b);
     bool transposed = !plain && shape[0] == n && shape[1] == k && heed_stride(b, 0) == 1 && heed_stride(b, 1) == k;
     if (!plain && !transposed) return NULL;
-    if (how == HEED_PACK_SAME && (heed_size(a) / k > MOST_ROWS || strcmp(heed_gemm_backend(), "own"))) return NULL;
+    if (how == HEED_PACK_SAME && strcmp(heed_gemm_backend(), "own")) return NULL;
     heed_tensor *packed = heed_use_prepared(g, w, forms[how][transposed]);
     return heed_apply(g, &op_product, 3, (heed_tensor *[]){heed_contiguous(g, a), b, packed}, &(product_attr){how, k});
 }

@@ -23,7 +23,7 @@ ALWAYS_INLINE void f32_tile(const int mr, int64_t k, const float *x, int64_t x_r
         if (wide) {
             FETCH(ahead, 2 * HEED_VBYTES);
         } else {
-            __builtin_prefetch(ahead, 0, 2);
+            __builtin_prefetch(ahead, 0, 3);
         }
         vf a = vf_load(panel), b = vf_load(panel + VF);
         if (mr > 1) KEEP(a);

@@ -108,5 +108,61 @@ static void steps_allocate_nothing(void)
     heed_set_allocator(NULL, NULL);
 }
 
+/* What a decoder says of three sentences in `width` rows each that change places after each of `steps` steps: the last logits. */
+static void said(heed_decoder *d, int64_t width, int steps, bool swap, double *last)
+{
+    heed_error e = {0};
+    int32_t ids[6] = {4, 5, 6, 7, 8, 9}, from[6] = {1, 0, 3, 2, 5, 4};
+    heed_decoder_start(d, 3, width, 5, source, lengths, &e);
+    for (int t = 0; t < steps; t++) {
+        const double *logits = heed_data(heed_decoder_graph(d), heed_decoder_step(d, ids));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(logits);
+        memcpy(last, logits, (size_t)(3 * width * V) * sizeof *last);
+        if (swap) CU_ASSERT_EQUAL(heed_decoder_select(d, 3, from, &e), HEED_OK);
+    }
+}
+
+/* Memory stays from one batch to the next, and what was in it does not: not even what is no number. */
+static void a_batch_knows_nothing_of_those_before(void)
+{
+    world used, fresh;
+    double with[6 * V], without[6 * V];
+    heed_transformer_config c = small(true);
+    CU_ASSERT_FATAL(world_new(&used, &c, HEED_F64));
+    CU_ASSERT_FATAL(world_new(&fresh, &c, HEED_F64));
+    said(used.d, 2, 40, true, with);
+    double *norm = heed_param_data(heed_params_find(used.ps, "dec.0.norm1.gamma")), number = norm[0];
+    norm[0] = NAN;
+    said(used.d, 2, 40, true, with);
+    CU_ASSERT(isnan(with[0]));
+    ((double *)heed_param_data(heed_params_find(used.ps, "dec.0.norm1.gamma")))[0] = number;
+    for (int width = 1; width <= 2; width++) {
+        said(used.d, width, 3, width > 1, with);
+        said(fresh.d, width, 3, width > 1, without);
+        CU_ASSERT(!memcmp(with, without, (size_t)(3 * width * V) * sizeof *with));
+    }
+    world_free(&used);
+    world_free(&fresh);
+}
+
+static void batches_of_a_size_allocate_once(void)
+{
+    world w;
+    long count = 0, before = 0;
+    double last[6 * V];
+    heed_transformer_config c = small(true);
+    heed_set_allocator(check_count, &count);
+    CU_ASSERT_FATAL(world_new(&w, &c, HEED_F64));
+    for (int batch = 0; batch < 4; batch++) {
+        before = count;
+        said(w.d, 2, 8, true, last);
+    }
+    CU_ASSERT_EQUAL(count, before + 1); /* the decoder's own lengths */
+    world_free(&w);
+    heed_set_allocator(NULL, NULL);
+}
+
 CHECK_MAIN("decoder", {"cached logits are plain logits", cached_logits_are_plain_logits},
-           {"rows change places and leave", rows_change_places_and_leave}, {"steps allocate nothing", steps_allocate_nothing})
+           {"rows change places and leave", rows_change_places_and_leave}, {"steps allocate nothing", steps_allocate_nothing},
+           {"a batch knows nothing of those before", a_batch_knows_nothing_of_those_before},
+           {"batches of a size allocate once", batches_of_a_size_allocate_once})

@@ -52,7 +52,7 @@ static double difference(heed_packing how, int64_t m, int64_t k, int64_t n, bool
 
 static void products_are_right(void)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 64, 96}, {2, 7, 33}, {3, 130, 31}, {5, 512, 40}, {13, 37, 70}, {32, 600, 64}, {130, 65, 45}, {300, 20, 9}};
+    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 64, 96}, {2, 7, 33}, {3, 130, 31}, {5, 512, 40}, {13, 37, 70}, {32, 600, 64}, {130, 65, 45}, {300, 20, 9}, {700, 1030, 70}};
     static const double bound[] = {0, 1e-5, 1e-2, 3e-2};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int how = HEED_PACK_SAME; how <= HEED_PACK_INT8; how++)
@@ -62,15 +62,21 @@ static void products_are_right(void)
 
 static void bits_do_not_depend_on_threads_or_rows(void)
 {
-    enum { M = 37, K = 200, N = 100 };
-    float one[M * N], two[M * N], few[2 * N];
+    enum { M = 37, K = 200, N = 100, MANY = 300, DEEP = 2000 };
+    float one[M * N], two[M * N], few[2 * N], *many = malloc(2 * MANY * N * sizeof *many);
     for (int how = HEED_PACK_SAME; how <= HEED_PACK_INT8; how++) {
         difference((heed_packing)how, M, K, N, false, 1, one);
         difference((heed_packing)how, M, K, N, false, 2, two);
         CU_ASSERT_EQUAL(memcmp(one, two, sizeof one), 0);
         difference((heed_packing)how, 2, K, N, false, 1, few); /* the same first rows */
         CU_ASSERT_EQUAL(memcmp(one, few, sizeof few), 0);
+        difference((heed_packing)how, MANY, DEEP, N, false, 1, many);
+        difference((heed_packing)how, MANY, DEEP, N, false, 2, many + MANY * N);
+        CU_ASSERT_EQUAL(memcmp(many, many + MANY * N, MANY * N * sizeof *many), 0);
+        difference((heed_packing)how, M, DEEP, N, false, 1, one);
+        CU_ASSERT_EQUAL(memcmp(one, many, sizeof one), 0);
     }
+    free(many);
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------------------- */
