@@ -20,7 +20,7 @@ heed_tensor *heed_sum_to(heed_graph *g, heed_tensor *dy, int rank, const int64_t
     int more = dy->rank - rank, axes = 0;
     for (int i = 0; i < dy->rank; i++)
         if (i < more || (shape[i - more] == 1 && dy->shape[i] != 1)) axes |= HEED_AXIS(i);
-    heed_tensor *dx = axes ? heed_sum(g, dy, axes, true) : dy;
+    heed_tensor *dx = axes ? heed_sum(g, dy, axes, false) : dy;
     return heed_reshape(g, dx, rank, shape);
 }
 

@@ -30,7 +30,7 @@ struct heed_tensor {
     int32_t count;             /* operands */
     int32_t param;             /* index of the parameter of a parameter's leaf, or of an accumulation */
     double value;              /* of a scalar leaf, and its bits in the tensor's dtype at `data` */
-    heed_tensor *copied;       /* its contiguous copy, if one was asked for */
+    heed_tensor *copied, *view; /* its contiguous copy, and the last view of it by heed_view, if there is one */
 };
 
 typedef struct arena_block { struct arena_block *next; size_t size, used; } arena_block;

@@ -141,6 +141,9 @@ typedef struct heed_op {
 
 /* Records a node. Copies attr_size bytes of attr. */
 heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor *const *x, const void *attr);
+/* A view of x from its first element, of known shape and strides: what heed_apply records, without asking the shape rule; the last one again, if it is
+ * the same. `attr` NULL: the node has none. */
+heed_tensor *heed_view(heed_graph *g, const heed_op *op, heed_tensor *x, const void *attr, int rank, const int64_t *shape, const int64_t *stride);
 /* x itself if its elements lie in row-major order, else a copy that does. */
 heed_tensor *heed_contiguous(heed_graph *g, heed_tensor *x);
 bool heed_is_contiguous(const heed_tensor *x);

@@ -92,6 +92,25 @@ static bool is_row_major(int rank, const int64_t *shape, const int64_t *stride, 
     return true;
 }
 
+/* Part of the structure's hash: the numbers of a node times fixed odd ones, added up, so that none waits for another. */
+static uint64_t hash_node(const heed_tensor *t, bool view)
+{
+    enum { FEW = 8 };
+    static const uint64_t of_shape[HEED_MAX_RANK] = {0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93, 0xa0761d6478bd642f,
+                                                     0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3, 0x1d8e4e27c47d124f};
+    static const uint64_t of_stride[HEED_MAX_RANK] = {0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53, 0x87c37b91114253d5, 0x4cf5ad432745937f,
+                                                      0x52dce729da3ac5c1, 0x38495ab5b492b66d, 0x9fb21c651e98df25, 0xc2b2ae3d27d4eb4f};
+    static const uint64_t of_operand[FEW] = {0x9e6c63d0676a9a99, 0xb492b66fbe98f273, 0xd1b54a32d192ed03, 0xaef17502108ef2d9,
+                                             0xf1357aea2e62a9c5, 0x8cb92ba72f3d8dd7, 0xc6a4a7935bd1e995, 0x9ddfea08eb382d69};
+    uint64_t h = (uint64_t)(uintptr_t)t->op * 0x9e3779b97f4a7c15;
+    h += ((uint64_t)t->dtype | (uint64_t)t->rank << 8 | (uint64_t)t->flags << 16 | (uint64_t)(uint32_t)t->count << 32) * 0xd3833e804f4c574b;
+    for (int i = 0; i < t->rank; i++) h += (uint64_t)t->shape[i] * of_shape[i];
+    for (int i = 0; view && i < t->rank; i++) h += (uint64_t)t->stride[i] * of_stride[i];
+    for (int i = 0; i < t->count && i < FEW; i++) h += (uint64_t)(t->id - t->x[i]->id) * of_operand[i];
+    for (int i = FEW; i < t->count; i++) h = heed_mix(h, t->id - t->x[i]->id);
+    return h;
+}
+
 /* Makes the node of a shaped op whose struct, operands and attribute lie at `t`. */
 static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
 {
@@ -110,21 +129,18 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     t->rank = (uint8_t)s->rank;
     t->scope = g->scope;
     t->data = NULL;
-    t->copied = NULL;
+    t->copied = t->view = NULL;
     t->param = -1;
     t->root = view ? s->x[0]->root : t;
     t->offset = view ? s->x[0]->offset + s->offset : 0;
     t->shape = t->stride = NULL;
     t->flags = NODE_CONTIGUOUS;
-    uint64_t h = heed_mix(0, (uint64_t)(uintptr_t)s->op); /* of the node alone: those of many nodes are under way at once */
     if (s->rank) {
         int64_t *shape = arena_alloc(&g->nodes, (size_t)s->rank * 2 * sizeof *shape), step = 1;
         if (!shape) goto refused;
         for (int i = s->rank; i-- > 0; step *= s->shape[i]) {
             shape[i] = s->shape[i];
             shape[s->rank + i] = view ? s->stride[i] : step;
-            h = heed_mix(h, (uint64_t)shape[i]);
-            if (view) h = heed_mix(h, (uint64_t)s->stride[i]);
         }
         t->shape = shape;
         t->stride = shape + s->rank;
@@ -134,9 +150,7 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     t->id = (uint32_t)g->count;
     if (s->op->kind != HEED_LEAF && !(s->op->flags & HEED_NO_GRADIENT))
         for (int i = 0; i < t->count; i++) t->flags |= t->x[i]->flags & NODE_NEEDS_GRAD;
-    for (int i = 0; i < t->count; i++) h = heed_mix(h, t->id - t->x[i]->id);
-    h = heed_mix(h, (uint64_t)t->dtype | (uint64_t)t->rank << 8 | (uint64_t)t->flags << 16 | (uint64_t)(uint32_t)t->count << 32);
-    g->hash = heed_mix(g->hash, h);
+    g->hash = heed_mix(g->hash, hash_node(t, view));
     g->tape[g->count++] = t;
     return t;
 refused:
@@ -187,6 +201,44 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
     t = finish(g, t, &s);
     if ((g->eager || g->anomaly) && !g->running && !g->error.code && op->kind != HEED_VIEW) heed_run(g, 1, &t);
     return g->error.code ? &g->failed : t;
+}
+
+static bool is_same_view(const heed_tensor *t, const heed_op *op, const void *attr, int rank, const int64_t *shape, const int64_t *stride)
+{
+    if (!t || t->op != op || t->rank != rank) return false;
+    for (int i = 0; i < rank; i++)
+        if (t->shape[i] != shape[i] || t->stride[i] != stride[i]) return false;
+    return !attr || !memcmp(t->attr, attr, op->attr_size);
+}
+
+heed_tensor *heed_view(heed_graph *g, const heed_op *op, heed_tensor *x, const void *attr, int rank, const int64_t *shape, const int64_t *stride)
+{
+    if (g->error.code) return &g->failed;
+    if (!heed_is_of(g, x)) return heed_graph_fail(g, HEED_INVALID, "%s: operand 0 is not of this graph since its last reset", op->name);
+    if (is_same_view(x->view, op, attr, rank, shape, stride)) return x->view;
+    const size_t head = (sizeof(heed_tensor) + 15) & ~(size_t)15;
+    char *memory = arena_alloc(&g->nodes, head + 16 + (attr ? op->attr_size : 0));
+    if (!memory) return heed_graph_fail(g, HEED_NO_MEMORY, "%s: no memory for the graph", op->name);
+    heed_tensor *t = (heed_tensor *)(void *)memory;
+    t->x = (heed_tensor **)(void *)(memory + head);
+    t->x[0] = x;
+    t->count = 1;
+    t->attr = attr ? memcpy(memory + head + 16, attr, op->attr_size) : NULL;
+    heed_shaping s;
+    s.g = g;
+    s.op = op;
+    s.count = 1;
+    s.x = t->x;
+    s.dtype = (heed_dtype)x->dtype;
+    s.rank = rank;
+    s.offset = 0;
+    for (int i = 0; i < rank; i++) {
+        s.shape[i] = shape[i];
+        s.stride[i] = stride[i];
+    }
+    t = finish(g, t, &s);
+    if (!g->error.code) x->view = t;
+    return t;
 }
 
 heed_tensor *heed_copied(heed_graph *g, heed_tensor *t)

@@ -74,8 +74,6 @@ heed_tensor *heed_contiguous(heed_graph *g, heed_tensor *x)
 
 /* --- views -------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct shape_attr { int rank; int64_t shape[HEED_MAX_RANK]; } shape_attr;
-
 /* reshape    the same row-major elements in another shape, a view      dx = reshape(dy)
  *
  * Axes of x that lie one after another in memory form a run; the new axes must cut the runs, not cross them. */
@@ -105,14 +103,6 @@ static bool view_strides(const heed_tensor *x, int rank, const int64_t *shape, i
     return true;
 }
 
-static bool reshape_shape(heed_shaping *s)
-{
-    const shape_attr *a = s->attr;
-    s->rank = a->rank;
-    memcpy(s->shape, a->shape, sizeof a->shape);
-    return view_strides(s->x[0], s->rank, s->shape, s->stride);
-}
-
 static void reshape_vjp(heed_graph *g, const heed_vjp *v)
 {
     int64_t shape[HEED_MAX_RANK];
@@ -120,34 +110,34 @@ static void reshape_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = heed_reshape(g, v->dy, heed_rank(v->x[0]), shape);
 }
 
-const heed_op heed_op_reshape = {.name = "reshape", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(shape_attr),
-    .shape = reshape_shape, .vjp = reshape_vjp};
+const heed_op heed_op_reshape = {.name = "reshape", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .vjp = reshape_vjp};
 
 heed_tensor *heed_reshape(heed_graph *g, heed_tensor *x, int rank, const int64_t *shape)
 {
     if (heed_graph_error(g)->code) return x;
     if (rank < 0 || rank > HEED_MAX_RANK) return heed_graph_fail(g, HEED_INVALID, "reshape: rank %d is not in 0..%d", rank, HEED_MAX_RANK);
-    shape_attr a = {rank, {0}};
-    int64_t known = 1;
+    int64_t size[HEED_MAX_RANK], stride[HEED_MAX_RANK], known = 1;
     int open = -1;
     bool same = rank == heed_rank(x);
     for (int i = 0; i < rank; i++) {
-        a.shape[i] = shape[i];
+        size[i] = shape[i];
         if (shape[i] == -1 && open < 0) open = i;
         else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known))
             return heed_graph_fail(g, HEED_INVALID, "reshape: axis %d cannot have size %lld", i, (long long)shape[i]);
         same = same && shape[i] == heed_dim(x, i);
     }
     if (same) return x;
-    if (open >= 0 && known) known *= a.shape[open] = heed_size(x) / known;
-    if (known != heed_size(x) || (open >= 0 && a.shape[open] < 0)) {
+    if (open >= 0 && known) known *= size[open] = heed_size(x) / known;
+    if (known != heed_size(x) || (open >= 0 && size[open] < 0)) {
         char text[128];
         return heed_graph_fail(g, HEED_INVALID, "reshape: %s has %lld elements, the new shape has %lld", heed_shape_text(x, text, sizeof text),
                                (long long)heed_size(x), (long long)known);
     }
-    int64_t stride[HEED_MAX_RANK];
-    if (!view_strides(x, rank, a.shape, stride)) x = heed_contiguous(g, x);
-    return heed_apply(g, &heed_op_reshape, 1, &x, &a);
+    if (!view_strides(x, rank, size, stride)) {
+        x = heed_contiguous(g, x);
+        view_strides(x, rank, size, stride);
+    }
+    return heed_view(g, &heed_op_reshape, x, NULL, rank, size, stride);
 }
 
 bool heed_axis(heed_graph *g, const char *name, const heed_tensor *x, int *axis)
@@ -202,21 +192,6 @@ heed_tensor *heed_flatten(heed_graph *g, heed_tensor *x, int first, int last)
 /* permute    y[i_0, ...] = x with its axes in another order      dx = permute back(dy) */
 typedef struct order_attr { int order[HEED_MAX_RANK]; } order_attr;
 
-static bool permute_shape(heed_shaping *s)
-{
-    const order_attr *a = s->attr;
-    int seen = 0;
-    s->rank = heed_rank(s->x[0]);
-    for (int i = 0; i < s->rank; i++) {
-        int from = a->order[i];
-        if (from < 0 || from >= s->rank || (seen >> from & 1)) return heed_reject(s, "the order names axis %d wrongly or twice", from);
-        seen |= 1 << from;
-        s->shape[i] = heed_dim(s->x[0], from);
-        s->stride[i] = heed_stride(s->x[0], from);
-    }
-    return true;
-}
-
 static void permute_vjp(heed_graph *g, const heed_vjp *v)
 {
     const order_attr *a = v->attr;
@@ -225,14 +200,23 @@ static void permute_vjp(heed_graph *g, const heed_vjp *v)
     v->dx[0] = heed_permute(g, v->dy, back);
 }
 
-const heed_op heed_op_permute = {.name = "permute", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(order_attr),
-    .shape = permute_shape, .vjp = permute_vjp};
+const heed_op heed_op_permute = {.name = "permute", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(order_attr), .vjp = permute_vjp};
 
 heed_tensor *heed_permute(heed_graph *g, heed_tensor *x, const int *order)
 {
+    const int rank = heed_rank(x);
     order_attr a = {{0}};
-    for (int i = 0; i < heed_rank(x); i++) a.order[i] = order[i] < 0 ? order[i] + heed_rank(x) : order[i];
-    return heed_apply(g, &heed_op_permute, 1, &x, &a);
+    int64_t shape[HEED_MAX_RANK], stride[HEED_MAX_RANK];
+    int seen = 0;
+    if (heed_graph_error(g)->code) return x;
+    for (int i = 0; i < rank; i++) {
+        const int from = a.order[i] = order[i] < 0 ? order[i] + rank : order[i];
+        if (from < 0 || from >= rank || (seen >> from & 1)) return heed_graph_fail(g, HEED_INVALID, "permute: the order names axis %d wrongly or twice", from);
+        seen |= 1 << from;
+        shape[i] = heed_dim(x, from);
+        stride[i] = heed_stride(x, from);
+    }
+    return heed_view(g, &heed_op_permute, x, &a, rank, shape, stride);
 }
 
 heed_tensor *heed_transpose(heed_graph *g, heed_tensor *x, int a, int b)
@@ -246,37 +230,25 @@ heed_tensor *heed_transpose(heed_graph *g, heed_tensor *x, int a, int b)
 }
 
 /* expand    axes of size 1 seen as larger, by stride 0      dx = dy summed over them (the engine does it) */
-static bool expand_shape(heed_shaping *s)
-{
-    const shape_attr *a = s->attr;
-    const heed_tensor *x = s->x[0];
-    int more = a->rank - heed_rank(x);
-    s->rank = a->rank;
-    for (int i = 0; i < a->rank; i++) {
-        int64_t old = i < more ? 1 : heed_dim(x, i - more), size = a->shape[i];
-        if (more < 0 || size < 0 || (old != size && old != 1)) {
-            char text[128];
-            return heed_reject(s, "%s does not broadcast to rank %d with axis %d of size %lld", heed_shape_text(x, text, sizeof text), a->rank, i,
-                               (long long)size);
-        }
-        s->shape[i] = size;
-        s->stride[i] = old == size && i >= more ? heed_stride(x, i - more) : 0;
-    }
-    return true;
-}
-
-const heed_op heed_op_expand = {.name = "expand", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .attr_size = sizeof(shape_attr),
-    .shape = expand_shape, .vjp = copy_vjp};
+const heed_op heed_op_expand = {.name = "expand", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .vjp = copy_vjp};
 
 heed_tensor *heed_expand(heed_graph *g, heed_tensor *x, int rank, const int64_t *shape)
 {
+    if (heed_graph_error(g)->code) return x;
     if (rank < 0 || rank > HEED_MAX_RANK) return heed_graph_fail(g, HEED_INVALID, "expand: rank %d is not in 0..%d", rank, HEED_MAX_RANK);
-    shape_attr a = {rank, {0}};
-    bool same = rank == heed_rank(x);
+    const int more = rank - heed_rank(x);
+    int64_t stride[HEED_MAX_RANK];
+    bool same = more == 0;
     for (int i = 0; i < rank; i++) {
-        a.shape[i] = shape[i];
-        same = same && shape[i] == heed_dim(x, i);
+        const int64_t old = i < more ? 1 : heed_dim(x, i - more);
+        if (more < 0 || shape[i] < 0 || (old != shape[i] && old != 1)) {
+            char text[128];
+            return heed_graph_fail(g, HEED_INVALID, "expand: %s does not broadcast to rank %d with axis %d of size %lld",
+                                   heed_shape_text(x, text, sizeof text), rank, i, (long long)shape[i]);
+        }
+        stride[i] = old == shape[i] && i >= more ? heed_stride(x, i - more) : 0;
+        same = same && shape[i] == old;
     }
-    return same ? x : heed_apply(g, &heed_op_expand, 1, &x, &a);
+    return same ? x : heed_view(g, &heed_op_expand, x, NULL, rank, shape, stride);
 }
 #endif
