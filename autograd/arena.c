@@ -5,9 +5,8 @@
 
 enum { BLOCK = 1 << 16, HEAD = 32 };
 
-void *arena_alloc(arena *a, size_t size)
+void *arena_next(arena *a, size_t size)
 {
-    size = (size + 15) & ~(size_t)15;
     while (a->now && a->now->used + size > a->now->size && a->now->next) {
         a->now = a->now->next;
         a->now->used = HEAD;

@@ -37,7 +37,16 @@ typedef struct arena_block { struct arena_block *next; size_t size, used; } aren
 
 /* Bump allocation in blocks; reset keeps them. */
 typedef struct arena { arena_block *first, *now; } arena;
-void *arena_alloc(arena *a, size_t size); /* 16-byte aligned, or NULL */
+void *arena_next(arena *a, size_t size); /* from another block */
+static inline void *arena_alloc(arena *a, size_t size) /* 16-byte aligned, or NULL */
+{
+    arena_block *b = a->now;
+    size = (size + 15) & ~(size_t)15;
+    if (!b || size > b->size - b->used) return arena_next(a, size);
+    void *p = (char *)b + b->used;
+    b->used += size;
+    return p;
+}
 /* Like heed_grow, with items that lie in the arena. */
 bool arena_grow(arena *a, void **items, size_t *capacity, size_t need, size_t size);
 void arena_reset(arena *a);

@@ -69,47 +69,14 @@ bool heed_shape_broadcast(heed_shaping *s)
 enum { MOST_OPERANDS = 16 };     /* of an op in a pass: tile.c */
 static const int64_t most_bytes = (int64_t)1 << 47; /* of one tensor, half of an address space: sums of a few sizes cannot overflow */
 
-/* Number of elements, and whether they can be addressed. */
-static bool count_elements(const heed_shaping *s, int64_t *size)
-{
-    int64_t n = 1, bytes;
-    bool zero = false;
-    for (int i = 0; i < s->rank; i++) {
-        if (s->shape[i] < 0) return false;
-        if (s->shape[i] == 0) zero = true;
-        else if (__builtin_mul_overflow(n, s->shape[i], &n)) return false;
-    }
-    *size = zero ? 0 : n;
-    return !__builtin_mul_overflow(n, (int64_t)heed_dtype_size(s->dtype), &bytes) && bytes <= most_bytes;
-}
-
-static bool is_row_major(int rank, const int64_t *shape, const int64_t *stride, int64_t size)
-{
-    int64_t step = 1;
-    if (size == 0) return true;
-    for (int i = rank; i-- > 0; step *= shape[i])
-        if (shape[i] != 1 && stride[i] != step) return false;
-    return true;
-}
-
-/* Part of the structure's hash: the numbers of a node times fixed odd ones, added up, so that none waits for another. */
-static uint64_t hash_node(const heed_tensor *t, bool view)
-{
-    enum { FEW = 8 };
-    static const uint64_t of_shape[HEED_MAX_RANK] = {0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93, 0xa0761d6478bd642f,
-                                                     0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3, 0x1d8e4e27c47d124f};
-    static const uint64_t of_stride[HEED_MAX_RANK] = {0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53, 0x87c37b91114253d5, 0x4cf5ad432745937f,
-                                                      0x52dce729da3ac5c1, 0x38495ab5b492b66d, 0x9fb21c651e98df25, 0xc2b2ae3d27d4eb4f};
-    static const uint64_t of_operand[FEW] = {0x9e6c63d0676a9a99, 0xb492b66fbe98f273, 0xd1b54a32d192ed03, 0xaef17502108ef2d9,
-                                             0xf1357aea2e62a9c5, 0x8cb92ba72f3d8dd7, 0xc6a4a7935bd1e995, 0x9ddfea08eb382d69};
-    uint64_t h = (uint64_t)(uintptr_t)t->op * 0x9e3779b97f4a7c15;
-    h += ((uint64_t)t->dtype | (uint64_t)t->rank << 8 | (uint64_t)t->flags << 16 | (uint64_t)(uint32_t)t->count << 32) * 0xd3833e804f4c574b;
-    for (int i = 0; i < t->rank; i++) h += (uint64_t)t->shape[i] * of_shape[i];
-    for (int i = 0; view && i < t->rank; i++) h += (uint64_t)t->stride[i] * of_stride[i];
-    for (int i = 0; i < t->count && i < FEW; i++) h += (uint64_t)(t->id - t->x[i]->id) * of_operand[i];
-    for (int i = FEW; i < t->count; i++) h = heed_mix(h, t->id - t->x[i]->id);
-    return h;
-}
+/* Numbers by which the parts of a node are multiplied for the structure's hash; their sum is that of the node, so no part waits for another. */
+enum { FEW_OPERANDS = 4 };
+static const uint64_t by_shape[HEED_MAX_RANK] = {0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93, 0xa0761d6478bd642f,
+                                                 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3, 0x1d8e4e27c47d124f};
+static const uint64_t by_stride[HEED_MAX_RANK] = {0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53, 0x87c37b91114253d5, 0x4cf5ad432745937f,
+                                                  0x52dce729da3ac5c1, 0x38495ab5b492b66d, 0x9fb21c651e98df25, 0xc2b2ae3d27d4eb4f};
+static const uint64_t by_operand[FEW_OPERANDS] = {0x9e6c63d0676a9a99, 0xb492b66fbe98f273, 0xd1b54a32d192ed03, 0xaef17502108ef2d9};
+static const uint64_t by_op = 0x9e3779b97f4a7c15, by_kind = 0xd3833e804f4c574b;
 
 /* Makes the node of a shaped op whose struct, operands and attribute lie at `t`. */
 static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
@@ -119,38 +86,50 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
         heed_graph_fail(g, HEED_INVALID, "%s: there is no dtype %d", s->op->name, (int)s->dtype);
         return &g->failed;
     }
-    if (s->rank > HEED_MAX_RANK || !count_elements(s, &t->size)) {
+    const int rank = s->rank;
+    const bool view = s->op->kind == HEED_VIEW;
+    int64_t n = 1, bytes, *shape = NULL;
+    bool fits = rank <= HEED_MAX_RANK, empty = false, row_major = true;
+    uint64_t h = (uint64_t)(uintptr_t)s->op * by_op;
+    if (fits && rank && !(shape = arena_alloc(&g->nodes, (size_t)rank * 2 * sizeof *shape))) goto refused;
+    for (int i = rank; fits && i-- > 0;) {
+        const int64_t size = s->shape[i], step = empty ? 0 : n, stride = view ? s->stride[i] : step;
+        row_major &= size == 1 || stride == step;
+        empty |= size == 0;
+        fits = size >= 0 && !__builtin_mul_overflow(n, size + !size, &n);
+        shape[i] = size;
+        shape[rank + i] = stride;
+        h += (uint64_t)size * by_shape[i] + (uint64_t)stride * by_stride[i];
+    }
+    if (!fits || __builtin_mul_overflow(n, (int64_t)heed_dtype_size(s->dtype), &bytes) || bytes > most_bytes) {
         heed_graph_fail(g, HEED_INVALID, "%s: the result would have too many elements or axes", s->op->name);
         return &g->failed;
     }
-    bool view = s->op->kind == HEED_VIEW;
-    t->op = s->op;
-    t->dtype = (uint8_t)s->dtype;
-    t->rank = (uint8_t)s->rank;
-    t->scope = g->scope;
-    t->data = NULL;
-    t->copied = t->view = NULL;
-    t->param = -1;
-    t->root = view ? s->x[0]->root : t;
-    t->offset = view ? s->x[0]->offset + s->offset : 0;
-    t->shape = t->stride = NULL;
-    t->flags = NODE_CONTIGUOUS;
-    if (s->rank) {
-        int64_t *shape = arena_alloc(&g->nodes, (size_t)s->rank * 2 * sizeof *shape), step = 1;
-        if (!shape) goto refused;
-        for (int i = s->rank; i-- > 0; step *= s->shape[i]) {
-            shape[i] = s->shape[i];
-            shape[s->rank + i] = view ? s->stride[i] : step;
-        }
-        t->shape = shape;
-        t->stride = shape + s->rank;
-        if (view && !is_row_major(s->rank, t->shape, t->stride, t->size)) t->flags = 0;
-    }
     if (g->count == g->capacity && !heed_grow((void **)&g->tape, &g->capacity, g->count + 1, sizeof *g->tape)) goto refused;
-    t->id = (uint32_t)g->count;
-    if (s->op->kind != HEED_LEAF && !(s->op->flags & HEED_NO_GRADIENT))
-        for (int i = 0; i < t->count; i++) t->flags |= t->x[i]->flags & NODE_NEEDS_GRAD;
-    g->hash = heed_mix(g->hash, hash_node(t, view));
+    const uint32_t id = (uint32_t)g->count;
+    uint8_t flags = empty || row_major ? NODE_CONTIGUOUS : 0, wanted = 0;
+    for (int i = 0; i < t->count; i++) {
+        const uint64_t back = id - s->x[i]->id;
+        wanted |= s->x[i]->flags & NODE_NEEDS_GRAD;
+        h = i < FEW_OPERANDS ? h + back * by_operand[i] : heed_mix(h, back);
+    }
+    if (s->op->kind != HEED_LEAF && !(s->op->flags & HEED_NO_GRADIENT)) flags |= wanted;
+    h += ((uint64_t)s->dtype | (uint64_t)rank << 8 | (uint64_t)flags << 16 | (uint64_t)(uint32_t)t->count << 32) * by_kind;
+    g->hash = heed_mix(g->hash, h);
+    t->op = s->op;
+    t->data = NULL;
+    t->root = view ? s->x[0]->root : t;
+    t->shape = shape;
+    t->stride = shape ? shape + rank : NULL;
+    t->size = empty ? 0 : n;
+    t->offset = view ? s->x[0]->offset + s->offset : 0;
+    t->id = id;
+    t->scope = g->scope;
+    t->dtype = (uint8_t)s->dtype;
+    t->rank = (uint8_t)rank;
+    t->flags = flags;
+    t->param = -1;
+    t->copied = t->view = NULL;
     g->tape[g->count++] = t;
     return t;
 refused:
