@@ -324,6 +324,9 @@ int64_t heed_stride(const heed_tensor *t, int axis)
     return axis >= 0 && axis < t->rank ? t->stride[axis] : 0;
 }
 
+const int64_t *heed_shape(const heed_tensor *t) { return t->shape; }
+const int64_t *heed_strides(const heed_tensor *t) { return t->stride; }
+
 bool heed_is_contiguous(const heed_tensor *x) { return x->flags & NODE_CONTIGUOUS; }
 
 const void *heed_known(const heed_tensor *x)

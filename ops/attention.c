@@ -261,7 +261,7 @@ static bool pack_grad_shape(heed_shaping *s)
 /* [B, h, rows, depth] seen in a pack's [B, rows, h, depth] from `offset` on */
 static bool seen_in_pack(heed_shaping *s, int64_t offset, const heed_tensor *rows, const heed_tensor *depth)
 {
-    int64_t b = heed_dim(rows, 0), h = heed_dim(rows, 1), n = heed_dim(rows, 2), d = heed_dim(depth, 3);
+    const int64_t *of = heed_shape(rows), b = of[0], h = of[1], n = of[2], d = heed_shape(depth)[3];
     s->dtype = heed_dtype_of(rows);
     s->rank = 4;
     s->offset = offset;

@@ -42,9 +42,11 @@ heed_tensor *heed_axes_last(heed_graph *g, heed_tensor *x, int axes)
 
 static int result_shape(const heed_tensor *x, int axes, bool keep, int64_t shape[HEED_MAX_RANK])
 {
+    const int64_t *old = heed_shape(x);
+    const int rank = heed_rank(x);
     int n = 0;
-    for (int i = 0; i < heed_rank(x); i++) {
-        if (!(axes >> i & 1)) shape[n++] = heed_dim(x, i);
+    for (int i = 0; i < rank; i++) {
+        if (!(axes >> i & 1)) shape[n++] = old[i];
         else if (keep) shape[n++] = 1;
     }
     return n;

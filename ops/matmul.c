@@ -18,18 +18,19 @@ static bool do_not_fit(heed_shaping *s, const char *why)
 
 static bool matmul_shape(heed_shaping *s)
 {
-    const heed_tensor *a = s->x[0], *b = s->x[1];
+    const int64_t *a = heed_shape(s->x[0]), *b = heed_shape(s->x[1]);
+    const int p = heed_rank(s->x[0]), q = heed_rank(s->x[1]);
     if (!heed_shape_float(s)) return false;
-    if (heed_rank(a) < 2 || heed_rank(b) < 2) return do_not_fit(s, "operands are matrices");
-    if (heed_dim(a, -1) != heed_dim(b, -2)) return do_not_fit(s, "inner sizes differ");
-    s->rank = heed_rank(a) > heed_rank(b) ? heed_rank(a) : heed_rank(b);
+    if (p < 2 || q < 2) return do_not_fit(s, "operands are matrices");
+    if (a[p - 1] != b[q - 2]) return do_not_fit(s, "inner sizes differ");
+    s->rank = p > q ? p : q;
     for (int i = 3; i <= s->rank; i++) { /* from the last batch axis to the first */
-        int64_t m = i <= heed_rank(a) ? heed_dim(a, -i) : 1, n = i <= heed_rank(b) ? heed_dim(b, -i) : 1;
+        int64_t m = i <= p ? a[p - i] : 1, n = i <= q ? b[q - i] : 1;
         if (m != n && m != 1 && n != 1) return do_not_fit(s, "leading axes do not broadcast");
         s->shape[s->rank - i] = m == 1 ? n : m;
     }
-    s->shape[s->rank - 2] = heed_dim(a, -2);
-    s->shape[s->rank - 1] = heed_dim(b, -1);
+    s->shape[s->rank - 2] = a[p - 2];
+    s->shape[s->rank - 1] = b[q - 1];
     return true;
 }
 
@@ -124,7 +125,8 @@ static bool matmul_cut(int count, heed_tensor *const *x, heed_cut *cut, bool *su
 
 static heed_tensor *rows_of(heed_graph *g, heed_tensor *x)
 {
-    return heed_reshape(g, x, 2, (int64_t[]){heed_size(x) / heed_dim(x, -1), heed_dim(x, -1)});
+    const int64_t columns = heed_shape(x)[heed_rank(x) - 1];
+    return heed_reshape(g, x, 2, (int64_t[]){heed_size(x) / columns, columns});
 }
 
 static void matmul_vjp(heed_graph *g, const heed_vjp *v)

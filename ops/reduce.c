@@ -90,9 +90,7 @@ static bool columns_shape(heed_shaping *s)
 
 static void spread_vjp(heed_graph *g, const heed_vjp *v)
 {
-    int64_t shape[HEED_MAX_RANK];
-    for (int i = 0; i < heed_rank(v->x[0]); i++) shape[i] = heed_dim(v->x[0], i);
-    v->dx[0] = heed_expand(g, v->dy, heed_rank(v->x[0]), shape);
+    v->dx[0] = heed_expand(g, v->dy, heed_rank(v->x[0]), heed_shape(v->x[0]));
 }
 
 const heed_op heed_op_fold_sum = {.name = "fold_sum", .kind = HEED_FOLD, .operands = 1, .flags = HEED_SMOOTH, .shape = fold_shape,
@@ -189,7 +187,7 @@ heed_tensor *heed_sum(heed_graph *g, heed_tensor *x, int axes, bool keep)
     if (!heed_axes_set(g, "sum", x, &axes)) return heed_graph_fail(g, HEED_INVALID, "sum");
     if (!axes) return x;
     int64_t shape[HEED_MAX_RANK], part[3] = {1, 1, 1};
-    for (int i = 0; i < rank; i++) shape[i] = heed_dim(x, i);
+    for (int i = 0; i < rank; i++) shape[i] = heed_shape(x)[i];
     while (first < rank && (axes >> first & 1)) first++;
     while (last > first && (axes >> (last - 1) & 1)) last--;
     if (first == rank) return heed_axes_shape(g, sum_all(g, x), x, axes, keep);

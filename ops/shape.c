@@ -79,20 +79,25 @@ heed_tensor *heed_contiguous(heed_graph *g, heed_tensor *x)
  * Axes of x that lie one after another in memory form a run; the new axes must cut the runs, not cross them. */
 static bool view_strides(const heed_tensor *x, int rank, const int64_t *shape, int64_t *stride)
 {
+    const int64_t *old = heed_shape(x), *old_stride = heed_strides(x);
     int from = heed_rank(x), to = rank;
     int64_t run = 1, step = 1; /* elements left in the run, and the stride of the next axis that is cut from it */
     if (heed_size(x) == 0 || heed_size(x) == 1) {
         for (int i = 0; i < rank; i++) stride[i] = 1;
         return true;
     }
+    if (heed_is_contiguous(x)) {
+        for (int i = rank; i-- > 0; step *= shape[i]) stride[i] = step;
+        return true;
+    }
     while (to > 0 || from > 0) {
         if (run == 1) {
             while (to > 0 && shape[to - 1] == 1) stride[--to] = step;
-            while (from > 0 && heed_dim(x, from - 1) == 1) from--;
+            while (from > 0 && old[from - 1] == 1) from--;
             if (!from) return true;
-            run = heed_dim(x, --from);
-            step = heed_stride(x, from);
-            for (; from > 0 && (heed_dim(x, from - 1) == 1 || heed_stride(x, from - 1) == step * run); from--) run *= heed_dim(x, from - 1);
+            run = old[--from];
+            step = old_stride[from];
+            for (; from > 0 && (old[from - 1] == 1 || old_stride[from - 1] == step * run); from--) run *= old[from - 1];
         }
         int64_t size = shape[--to];
         if (run % size) return false;
@@ -105,9 +110,7 @@ static bool view_strides(const heed_tensor *x, int rank, const int64_t *shape, i
 
 static void reshape_vjp(heed_graph *g, const heed_vjp *v)
 {
-    int64_t shape[HEED_MAX_RANK];
-    for (int i = 0; i < heed_rank(v->x[0]); i++) shape[i] = heed_dim(v->x[0], i);
-    v->dx[0] = heed_reshape(g, v->dy, heed_rank(v->x[0]), shape);
+    v->dx[0] = heed_reshape(g, v->dy, heed_rank(v->x[0]), heed_shape(v->x[0]));
 }
 
 const heed_op heed_op_reshape = {.name = "reshape", .kind = HEED_VIEW, .operands = 1, .flags = HEED_SMOOTH, .vjp = reshape_vjp};
@@ -116,6 +119,7 @@ heed_tensor *heed_reshape(heed_graph *g, heed_tensor *x, int rank, const int64_t
 {
     if (heed_graph_error(g)->code) return x;
     if (rank < 0 || rank > HEED_MAX_RANK) return heed_graph_fail(g, HEED_INVALID, "reshape: rank %d is not in 0..%d", rank, HEED_MAX_RANK);
+    const int64_t *old = heed_shape(x);
     int64_t size[HEED_MAX_RANK], stride[HEED_MAX_RANK], known = 1;
     int open = -1;
     bool same = rank == heed_rank(x);
@@ -124,7 +128,7 @@ heed_tensor *heed_reshape(heed_graph *g, heed_tensor *x, int rank, const int64_t
         if (shape[i] == -1 && open < 0) open = i;
         else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known))
             return heed_graph_fail(g, HEED_INVALID, "reshape: axis %d cannot have size %lld", i, (long long)shape[i]);
-        same = same && shape[i] == heed_dim(x, i);
+        same = same && shape[i] == old[i];
     }
     if (same) return x;
     if (open >= 0 && known) known *= size[open] = heed_size(x) / known;
@@ -205,6 +209,7 @@ const heed_op heed_op_permute = {.name = "permute", .kind = HEED_VIEW, .operands
 heed_tensor *heed_permute(heed_graph *g, heed_tensor *x, const int *order)
 {
     const int rank = heed_rank(x);
+    const int64_t *old = heed_shape(x), *old_stride = heed_strides(x);
     order_attr a = {{0}};
     int64_t shape[HEED_MAX_RANK], stride[HEED_MAX_RANK];
     int seen = 0;
@@ -213,8 +218,8 @@ heed_tensor *heed_permute(heed_graph *g, heed_tensor *x, const int *order)
         const int from = a.order[i] = order[i] < 0 ? order[i] + rank : order[i];
         if (from < 0 || from >= rank || (seen >> from & 1)) return heed_graph_fail(g, HEED_INVALID, "permute: the order names axis %d wrongly or twice", from);
         seen |= 1 << from;
-        shape[i] = heed_dim(x, from);
-        stride[i] = heed_stride(x, from);
+        shape[i] = old[from];
+        stride[i] = old_stride[from];
     }
     return heed_view(g, &heed_op_permute, x, &a, rank, shape, stride);
 }
