@@ -1,6 +1,7 @@
 /* The parameter store and its initialisers. */
 #include "autograd/params.h"
 #include "autograd/node.h"
+#include "autograd/parallel.h"
 #include "autograd/random.h"
 
 #include <inttypes.h>
@@ -109,26 +110,38 @@ static bool fill_orthogonal(heed_param *p, int64_t rows, int64_t cols, double ga
     return true;
 }
 
+/* Element i is base + scale times draw i of the name's stream: normal draws have four words each, uniform ones two. */
+typedef struct draws { heed_param *p; bool normal; double base, scale; } draws;
+enum { DRAWS = 1 << 15 }; /* of a task */
+
+static void fill_some(void *context, int64_t task)
+{
+    const draws *d = context;
+    const int64_t from = task * DRAWS, end = from + DRAWS < d->p->size ? from + DRAWS : d->p->size;
+    heed_random r = {d->p->store->seed, heed_hash_name(d->p->name), (uint64_t)from * (d->normal ? 4 : 2)};
+    for (int64_t i = from; i < end; i++)
+        put(d->p->data, d->p->dtype, i, d->base + d->scale * (d->normal ? heed_random_normal(&r) : heed_random_uniform(&r)));
+}
+
 static bool fill(heed_param *p, heed_init init)
 {
     heed_random r = {p->store->seed, heed_hash_name(p->name), 0};
     int64_t fan_out = p->rank ? p->shape[p->rank - 1] : 1, fan_in = fan_out ? p->size / fan_out : 0;
-    double low = 0, high = 0, mean = 0, deviation = 0, in = fan_in ? (double)fan_in : 1, both = (double)(fan_in + fan_out);
-    bool normal = false;
+    double in = fan_in ? (double)fan_in : 1, both = (double)(fan_in + fan_out), high;
+    draws d = {.p = p};
     switch (init.kind) {
     case HEED_INIT_CONSTANT:
         for (int64_t i = 0; i < p->size; i++) put(p->data, p->dtype, i, init.a);
         return true;
     case HEED_INIT_ORTHOGONAL: return fill_orthogonal(p, fan_in, fan_out, init.a, &r);
-    case HEED_INIT_NORMAL: normal = true; mean = init.a; deviation = init.b; break;
-    case HEED_INIT_UNIFORM: low = init.a; high = init.b; break;
-    case HEED_INIT_XAVIER_UNIFORM: high = init.a * sqrt(6 / both); low = -high; break;
-    case HEED_INIT_XAVIER_NORMAL: normal = true; deviation = init.a * sqrt(2 / both); break;
-    case HEED_INIT_KAIMING_UNIFORM: high = init.a * sqrt(3 / in); low = -high; break;
-    case HEED_INIT_KAIMING_NORMAL: normal = true; deviation = init.a / sqrt(in); break;
+    case HEED_INIT_NORMAL: d = (draws){p, true, init.a, init.b}; break;
+    case HEED_INIT_UNIFORM: d = (draws){p, false, init.a, init.b - init.a}; break;
+    case HEED_INIT_XAVIER_UNIFORM: high = init.a * sqrt(6 / both); d = (draws){p, false, -high, 2 * high}; break;
+    case HEED_INIT_XAVIER_NORMAL: d = (draws){p, true, 0, init.a * sqrt(2 / both)}; break;
+    case HEED_INIT_KAIMING_UNIFORM: high = init.a * sqrt(3 / in); d = (draws){p, false, -high, 2 * high}; break;
+    case HEED_INIT_KAIMING_NORMAL: d = (draws){p, true, 0, init.a / sqrt(in)}; break;
     }
-    for (int64_t i = 0; i < p->size; i++)
-        put(p->data, p->dtype, i, normal ? mean + deviation * heed_random_normal(&r) : low + (high - low) * heed_random_uniform(&r));
+    heed_parallel(0, (p->size + DRAWS - 1) / DRAWS, fill_some, &d);
     return true;
 }
 

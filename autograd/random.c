@@ -66,11 +66,22 @@ uint64_t heed_random_below(heed_random *r, uint64_t n)
     return x % n;
 }
 
-double heed_random_uniform(heed_random *r) { return (double)(heed_random_u64(r) >> 11) * 0x1p-53; }
+static double uniform_of(const uint32_t word[2]) { return (double)((word[0] | (uint64_t)word[1] << 32) >> 11) * 0x1p-53; }
+
+double heed_random_uniform(heed_random *r)
+{
+    uint32_t words[2];
+    heed_random_words(r->seed, r->stream, r->position, 2, words);
+    r->position += 2;
+    return uniform_of(words);
+}
 
 double heed_random_normal(heed_random *r)
 {
-    double u = 1 - heed_random_uniform(r), v = heed_random_uniform(r); /* u in (0, 1] */
+    uint32_t words[4]; /* of one block, mostly */
+    heed_random_words(r->seed, r->stream, r->position, 4, words);
+    r->position += 4;
+    double u = 1 - uniform_of(words), v = uniform_of(words + 2); /* u in (0, 1] */
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 

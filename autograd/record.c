@@ -88,18 +88,24 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     }
     const int rank = s->rank;
     const bool view = s->op->kind == HEED_VIEW;
-    int64_t n = 1, bytes, *shape = NULL;
+    int64_t n = 1, bytes, *shape = NULL, *strides = NULL;
     bool fits = rank <= HEED_MAX_RANK, empty = false, row_major = true;
     uint64_t h = (uint64_t)(uintptr_t)s->op * by_op;
-    if (fits && rank && !(shape = arena_alloc(&g->nodes, (size_t)rank * 2 * sizeof *shape))) goto refused;
-    for (int i = rank; fits && i-- > 0;) {
+    if (fits && rank) {
+        if (!(shape = arena_alloc(&g->nodes, (size_t)rank * 2 * sizeof *shape))) goto refused;
+        strides = shape + rank;
+    }
+    
+#pragma GCC unroll 1
+    for (int i = fits ? rank - 1 : -1; i >= 0; i--) {
         const int64_t size = s->shape[i], step = empty ? 0 : n, stride = view ? s->stride[i] : step;
-        row_major &= size == 1 || stride == step;
-        empty |= size == 0;
-        fits = size >= 0 && !__builtin_mul_overflow(n, size + !size, &n);
+        row_major &= (stride == step) | (size == 1);
         shape[i] = size;
-        shape[rank + i] = stride;
+        strides[i] = stride;
         h += (uint64_t)size * by_shape[i] + (uint64_t)stride * by_stride[i];
+        if (size > 0) fits &= !__builtin_mul_overflow(n, size, &n);
+        else if (size == 0) empty = true;
+        else fits = false;
     }
     if (!fits || __builtin_mul_overflow(n, (int64_t)heed_dtype_size(s->dtype), &bytes) || bytes > most_bytes) {
         heed_graph_fail(g, HEED_INVALID, "%s: the result would have too many elements or axes", s->op->name);
@@ -120,7 +126,7 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     t->data = NULL;
     t->root = view ? s->x[0]->root : t;
     t->shape = shape;
-    t->stride = shape ? shape + rank : NULL;
+    t->stride = strides;
     t->size = empty ? 0 : n;
     t->offset = view ? s->x[0]->offset + s->offset : 0;
     t->id = id;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { STEPS = 20000, PARTS = 5, VOCAB = 8, LENGTH = 2 };
+enum { STEPS = 500, PARTS = 5, VOCAB = 8, LENGTH = 2 };
 
 static double now(void)
 {
