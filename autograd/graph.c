@@ -254,15 +254,44 @@ bool heed_wanted(heed_graph *g, const char *name)
     return is_wanted(g, path);
 }
 
+static heed_tensor *made(heed_graph *g, size_t i)
+{
+    const named n = g->names[i]; /* names may move while it is made */
+    if (!n.make) return n.t;
+    const uint32_t scope = g->scope;
+    g->scope = n.scope;
+    heed_tensor *t = n.make(g, n.t->x, n.t->attr);
+    g->scope = scope;
+    g->names[i].t = t;
+    g->names[i].make = NULL;
+    return t;
+}
+
+static bool add_name(heed_graph *g, heed_tensor *t, const char *name, heed_make_fn *make)
+{
+    if (g->error.code) return false;
+    if (!heed_is_of(g, t)) {
+        heed_graph_fail(g, HEED_INVALID, "name: %s is not of this graph since its last reset", name);
+        return false;
+    }
+    char *path = join_path(g, heed_scope_path(g, g->scope), name);
+    if (!path || !heed_grow((void **)&g->names, &g->name_capacity, g->name_count + 1, sizeof *g->names)) {
+        heed_graph_fail(g, HEED_NO_MEMORY, "name: no memory");
+        return false;
+    }
+    g->names[g->name_count++] = (named){path, t, text_hash(path), make, g->scope};
+    return true;
+}
+
 heed_tensor *heed_name(heed_graph *g, heed_tensor *t, const char *name)
 {
-    if (g->error.code) return &g->failed;
-    if (!heed_is_of(g, t)) return heed_graph_fail(g, HEED_INVALID, "name: %s is not of this graph since its last reset", name);
-    char *path = join_path(g, heed_scope_path(g, g->scope), name);
-    if (!path || !heed_grow((void **)&g->names, &g->name_capacity, g->name_count + 1, sizeof *g->names))
-        return heed_graph_fail(g, HEED_NO_MEMORY, "name: no memory");
-    g->names[g->name_count++] = (named){path, t, text_hash(path)};
-    return is_wanted(g, path) ? heed_keep(g, t) : t;
+    if (!add_name(g, t, name, NULL)) return &g->failed;
+    return is_wanted(g, g->names[g->name_count - 1].path) ? heed_keep(g, t) : t;
+}
+
+void heed_name_later(heed_graph *g, const char *name, heed_tensor *of, heed_make_fn *make)
+{
+    if (add_name(g, of, name, make) && is_wanted(g, g->names[g->name_count - 1].path)) heed_keep(g, made(g, g->name_count - 1));
 }
 
 heed_tensor *heed_find(heed_graph *g, const char *name)
@@ -270,7 +299,7 @@ heed_tensor *heed_find(heed_graph *g, const char *name)
     if (g->error.code) return NULL;
     uint64_t hash = text_hash(name);
     for (size_t i = g->name_count; i-- > 0;)
-        if (g->names[i].hash == hash && !strcmp(g->names[i].path, name)) return g->names[i].t;
+        if (g->names[i].hash == hash && !strcmp(g->names[i].path, name)) return made(g, i);
     return NULL;
 }
 
@@ -285,7 +314,7 @@ void heed_keep_named(heed_graph *g, const char *pattern)
     }
     g->patterns[g->pattern_count++] = copy;
     for (size_t i = 0; i < g->name_count; i++)
-        if (heed_name_matches(copy, g->names[i].path)) heed_keep(g, g->names[i].t);
+        if (heed_name_matches(copy, g->names[i].path)) heed_keep(g, made(g, i));
 }
 
 void heed_keep_clear(heed_graph *g)

@@ -53,7 +53,8 @@ void arena_reset(arena *a);
 void arena_free(arena *a);
 
 typedef struct scope_name { uint32_t parent; const char *path; } scope_name; /* path: whole, dotted */
-typedef struct named { const char *path; heed_tensor *t; uint64_t hash; } named;
+/* t, or what `make` records of t's operands and attribute when it is asked for */
+typedef struct named { const char *path; heed_tensor *t; uint64_t hash; heed_make_fn *make; uint32_t scope; } named;
 
 typedef struct pool_chunk { void *block; char *base; size_t size; struct pool_chunk *next; } pool_chunk;
 

@@ -155,6 +155,10 @@ const void *heed_known(const heed_tensor *x);
 heed_tensor *heed_sum_to(heed_graph *g, heed_tensor *dy, int rank, const int64_t *shape);
 /* True when a tensor so named in the current scope is to be kept (heed_keep_named). */
 bool heed_wanted(heed_graph *g, const char *name);
+/* Gives a name in the current scope to what is recorded only for whoever asks for it (heed_find, heed_keep_named), from the operands and the
+ * attribute of node `of`. */
+typedef heed_tensor *heed_make_fn(heed_graph *g, heed_tensor *const *x, const void *attr);
+void heed_name_later(heed_graph *g, const char *name, heed_tensor *of, heed_make_fn *make);
 /* The number of this draw for a random op: unique within the graph since reset, the same for equal programs. Seeds by heed_graph_seed. */
 typedef struct heed_draw { uint64_t seed, stream; } heed_draw;
 heed_draw heed_next_draw(heed_graph *g);

@@ -394,14 +394,16 @@ heed_tensor *heed_attention_composed(heed_graph *g, heed_tensor *q, heed_tensor 
     return weigh(g, &a, heed_name(g, weights(g, &a, x), "weights"), v);
 }
 
+static heed_tensor *weights_of_pack(heed_graph *g, heed_tensor *const *x, const void *attr) { return weights(g, attr, x); }
+
 heed_tensor *heed_attention(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_tensor *v, const heed_attention_options *options)
 {
     attention_attr a;
     heed_tensor *x[MOST];
     if (!take_operands(g, q, k, v, options, &a, x + 1)) return q;
-    heed_name(g, weights(g, &a, x + 1), "weights"); /* for whoever asks; nobody else computes them */
     int n = operands_of(&a);
     x[0] = heed_apply(g, a.causal ? &heed_op_causal_attention_pack : &heed_op_attention_pack, n, x + 1, &a);
+    heed_name_later(g, "weights", x[0], weights_of_pack);
     return heed_apply(g, &heed_op_attention, 1 + n, x, &a);
 }
 #endif
