@@ -66,22 +66,20 @@ uint64_t heed_random_below(heed_random *r, uint64_t n)
     return x % n;
 }
 
-static double uniform_of(const uint32_t word[2]) { return (double)((word[0] | (uint64_t)word[1] << 32) >> 11) * 0x1p-53; }
+static double unit(uint32_t low, uint32_t high) { return (double)((low | (uint64_t)high << 32) >> 11) * 0x1p-53; }
 
 double heed_random_uniform(heed_random *r)
 {
-    uint32_t words[2];
-    heed_random_words(r->seed, r->stream, r->position, 2, words);
-    r->position += 2;
-    return uniform_of(words);
+    uint64_t x = heed_random_u64(r);
+    return unit((uint32_t)x, (uint32_t)(x >> 32));
 }
 
 double heed_random_normal(heed_random *r)
 {
-    uint32_t words[4]; /* of one block, mostly */
-    heed_random_words(r->seed, r->stream, r->position, 4, words);
+    uint32_t word[4]; /* at once: mostly they are of one block */
+    heed_random_words(r->seed, r->stream, r->position, 4, word);
     r->position += 4;
-    double u = 1 - uniform_of(words), v = uniform_of(words + 2); /* u in (0, 1] */
+    double u = 1 - unit(word[0], word[1]), v = unit(word[2], word[3]); /* u in (0, 1] */
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 

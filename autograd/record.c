@@ -95,8 +95,6 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
         if (!(shape = arena_alloc(&g->nodes, (size_t)rank * 2 * sizeof *shape))) goto refused;
         strides = shape + rank;
     }
-    
-#pragma GCC unroll 1
     for (int i = fits ? rank - 1 : -1; i >= 0; i--) {
         const int64_t size = s->shape[i], step = empty ? 0 : n, stride = view ? s->stride[i] : step;
         row_major &= (stride == step) | (size == 1);

@@ -10,7 +10,8 @@
  *     }
  *
  * There are `width` rows a sentence (the beams), R = sentences * width in all. Rows of one sentence share what the encoder made of
- * it. Steps of one R share one plan, and a step allocates next to nothing.
+ * it. Steps of one R share one plan, and a step allocates next to nothing. Memory for what is kept stays with the decoder from one start to the
+ * next, until it is freed.
  */
 #ifndef HEED_DECODER_H
 #define HEED_DECODER_H

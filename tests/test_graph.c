@@ -121,6 +121,23 @@ static void plans_are_not_confused(void)
     end();
 }
 
+/* The last view of a tensor is made once; another one is another, and the last one again when it comes back. */
+static void views_are_made_once(void)
+{
+    begin();
+    heed_tensor *x = matrix(), *flat = heed_reshape(g, x, 1, (int64_t[]){12}), *turned, *tall;
+    CU_ASSERT_PTR_EQUAL(heed_reshape(g, x, 1, (int64_t[]){-1}), flat);
+    turned = heed_transpose(g, x, 0, 1);
+    CU_ASSERT_PTR_EQUAL(heed_permute(g, x, (int[]){1, 0}), turned);
+    tall = heed_reshape(g, x, 2, (int64_t[]){6, 2});
+    CU_ASSERT(tall != turned && heed_dim(tall, 0) == 6);
+    CU_ASSERT(heed_expand(g, x, 3, (int64_t[]){2, heed_dim(x, 0), heed_dim(x, 1)}) != heed_expand(g, x, 3, (int64_t[]){3, heed_dim(x, 0), heed_dim(x, 1)}));
+    /* as a matrix of one row it is the same both ways, and yet not the same for its derivative */
+    heed_tensor *row = heed_reshape(g, x, 3, (int64_t[]){1, 1, 12}), *a = heed_permute(g, row, (int[]){1, 0, 2}), *b = heed_permute(g, row, (int[]){0, 1, 2});
+    CU_ASSERT(a != b);
+    end();
+}
+
 /* --- names ------------------------------------------------------------------------------------------------------------------------------- */
 
 static heed_tensor *two_layers(void)
@@ -333,6 +350,6 @@ static void anomaly_mode(void)
     heed_graph_free(g);
 }
 
-CHECK_MAIN("graph", {"recording computes nothing", recording_computes_nothing}, {"values stay until reset", values_stay_until_reset},
+CHECK_MAIN("graph", {"recording computes nothing", recording_computes_nothing}, {"views are made once", views_are_made_once}, {"values stay until reset", values_stay_until_reset},
            {"items of every dtype", items_of_every_dtype}, {"kept values", kept_values}, {"plans are not confused", plans_are_not_confused}, {"names and patterns", names_and_patterns},
            {"printed scopes", printed_scopes}, {"patterns match", patterns_match}, {"explain and dot", explain_and_dot}, {"eager mode", eager_mode}, {"anomaly mode", anomaly_mode})

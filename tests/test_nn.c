@@ -1,5 +1,5 @@
 /* The ops of neural networks: values against plain loops and PyTorch, sentences of errors. Gradients are in tests/cases_nn.c. */
-#include "autograd/params.h"
+#include "autograd/node.h"
 #include "check.h"
 #include "ops/ops.h"
 
@@ -395,6 +395,27 @@ static void weights_by_name(void)
     end();
 }
 
+/* Whoever asks for the weights after the run has them too, under the scope of the call; for others they are not recorded. */
+static void weights_on_demand(void)
+{
+    begin();
+    heed_tensor *q = input(numbers(B * H * T * DK, 25), SHAPE(B, H, T, DK)), *k = input(numbers(B * H * S * DK, 26), SHAPE(B, H, S, DK));
+    heed_scope(g, "enc.%d", 0);
+    heed_data(g, heed_attention(g, q, k, k, NULL));
+    heed_scope_end(g);
+    heed_scope(g, "other");
+    const size_t nodes = g->count;
+    heed_tensor *w = heed_find(g, "enc.0.weights"), *again = heed_find(g, "enc.0.weights");
+    CU_ASSERT(g->count > nodes && w == again);
+    CU_ASSERT_STRING_EQUAL(heed_scope_path(g, w->scope), "enc.0");
+    CU_ASSERT_STRING_EQUAL(heed_scope_path(g, g->scope), "other");
+    heed_tensor *same = heed_softmax(g, heed_scale(g, heed_matmul(g, q, heed_transpose(g, k, 2, 3)), 1 / sqrt((double)DK)), 3);
+    const double *p = heed_data(g, w), *r = heed_data(g, same);
+    CU_ASSERT_FATAL(p && r);
+    for (int i = 0; i < B * H * T * S; i++) CU_ASSERT(near(p[i], r[i], 1e-13));
+    end();
+}
+
 /* Work that is planned: causal calls count what is visible, though the others of the same shapes came first. */
 static void attention_work(void)
 {
@@ -511,4 +532,5 @@ CHECK_MAIN("neural networks", {"products of matrices, any layout and broadcastin
            {"layer and root mean square normalisation", norms}, {"dropout", dropouts},
            {"cross-entropy and likelihood", cross_entropies}, {"other losses", other_losses},
            {"attention: both forms agree", forms_agree}, {"attention: layout and weights", weights_by_name},
+           {"attention: weights on demand", weights_on_demand},
            {"attention: work", attention_work}, {"attention: sentences", attention_errors}, {"the same as PyTorch", same_as_pytorch})
