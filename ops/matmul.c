@@ -98,15 +98,20 @@ static void finish_block(void *context, int64_t batch, int64_t row, int64_t rows
     f->call->finish(f->call, f->scratch, batch * f->m + row, rows, col, cols, block, stride);
 }
 
+void heed_product_task(const heed_call *c, heed_gemm *p, int phase, int64_t task, void *scratch)
+{
+    finish_context f = {c, (char *)scratch + ((p->scratch + 63) & ~(size_t)63), p->m};
+    if (c->finish) {
+        p->done = finish_block;
+        p->context = &f;
+    }
+    heed_gemm_task(p, phase, task, c->shared, scratch);
+}
+
 static void matmul_run(const heed_call *c, int phase, int64_t task, void *scratch)
 {
     heed_gemm p = product_of(c);
-    finish_context f = {c, (char *)scratch + ((p.scratch + 63) & ~(size_t)63), p.m};
-    if (c->finish) {
-        p.done = finish_block;
-        p.context = &f;
-    }
-    heed_gemm_task(&p, phase, task, c->shared, scratch);
+    heed_product_task(c, &p, phase, task, scratch);
 }
 
 static double matmul_flops(const heed_call *c) { return 2.0 * (double)c->y.size * (double)c->x[0].shape[c->x[0].rank - 1]; }

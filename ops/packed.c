@@ -146,15 +146,6 @@ static heed_gemm large_of(const heed_call *c, const product *p)
     return q;
 }
 
-typedef struct finish_context { const heed_call *call; void *scratch; } finish_context;
-
-static void finish_block(void *context, int64_t batch, int64_t row, int64_t rows, int64_t col, int64_t cols, void *block, int64_t stride)
-{
-    const finish_context *f = context;
-    (void)batch;
-    f->call->finish(f->call, f->scratch, row, rows, col, cols, block, stride);
-}
-
 static bool product_shape(heed_shaping *s)
 {
     s->dtype = heed_dtype_of(s->x[0]);
@@ -205,12 +196,7 @@ static void product_run(const heed_call *c, int phase, int64_t task, void *scrat
     const product p = product_of(c);
     if (is_large(c, &p)) {
         heed_gemm q = large_of(c, &p);
-        finish_context f = {c, (char *)scratch + ((q.scratch + 63) & ~(size_t)63)};
-        if (c->finish) {
-            q.done = finish_block;
-            q.context = &f;
-        }
-        heed_gemm_task(&q, phase, task, NULL, scratch);
+        heed_product_task(c, &q, phase, task, scratch);
         return;
     }
     const heed_packing how = ((const product_attr *)c->attr)->how;
