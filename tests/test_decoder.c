@@ -162,7 +162,32 @@ static void batches_of_a_size_allocate_once(void)
     heed_set_allocator(NULL, NULL);
 }
 
+/* Some arrays have grown and others have not: going on would read them wrongly. A new start is well again. */
+static void refused_room_stays_refused(void)
+{
+    world w;
+    heed_error e = {0};
+    check_budget b = {.left = 1000000};
+    const int32_t ids[] = {4, 5, 6};
+    heed_transformer_config c = small(true);
+    heed_set_allocator(check_refuse, &b);
+    CU_ASSERT_FATAL(world_new(&w, &c, HEED_F32));
+    heed_decoder_start(w.d, 3, 1, 5, source, lengths, &e);
+    for (int t = 0; t < 32; t++) CU_ASSERT_PTR_NOT_NULL(heed_data(w.g, heed_decoder_step(w.d, ids)));
+    b.left = 1; /* the first layer's keys grow, its values do not */
+    CU_ASSERT_PTR_NULL(heed_data(w.g, heed_decoder_step(w.d, ids)));
+    b.left = 1000000;
+    CU_ASSERT_PTR_NULL(heed_data(w.g, heed_decoder_step(w.d, ids)));
+    CU_ASSERT(check_says(heed_graph_error(w.g)->message, "no memory for the keys and values of 3 rows"));
+    heed_decoder_start(w.d, 3, 1, 5, source, lengths, &e);
+    CU_ASSERT_PTR_NOT_NULL(heed_data(w.g, heed_decoder_step(w.d, ids)));
+    world_free(&w);
+    heed_set_allocator(NULL, NULL);
+    CU_ASSERT_EQUAL(b.live, 0);
+}
+
 CHECK_MAIN("decoder", {"cached logits are plain logits", cached_logits_are_plain_logits},
            {"rows change places and leave", rows_change_places_and_leave}, {"steps allocate nothing", steps_allocate_nothing},
            {"a batch knows nothing of those before", a_batch_knows_nothing_of_those_before},
-           {"batches of a size allocate once", batches_of_a_size_allocate_once})
+           {"batches of a size allocate once", batches_of_a_size_allocate_once},
+           {"refused room stays refused", refused_room_stays_refused})
