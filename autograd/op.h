@@ -46,7 +46,7 @@ bool heed_shape_like(heed_shaping *s, const heed_tensor *x);      /* the result 
 bool heed_shape_broadcast(heed_shaping *s);                       /* all operands broadcast together; same dtype demanded (masks excepted) */
 bool heed_shape_float(heed_shaping *s);                           /* rejects unless every operand is float32 or float64, all the same */
 int64_t heed_stride(const heed_tensor *t, int axis);              /* in elements */
-const int64_t *heed_shape(const heed_tensor *t);                  /* the sizes of all axes, and the strides; NULL with rank 0 */
+const int64_t *heed_shape(const heed_tensor *t);                  /* the sizes of all axes, and the strides, until reset; NULL with rank 0 */
 const int64_t *heed_strides(const heed_tensor *t);
 /* "[16,31,64]" into text[size]; returns text. */
 char *heed_shape_text(const heed_tensor *t, char *text, size_t size);

@@ -177,7 +177,7 @@ heed_tensor *heed_apply(heed_graph *g, const heed_op *op, int count, heed_tensor
     s.dtype = last ? (heed_dtype)last->dtype : HEED_F32;
     s.rank = 0;
     s.offset = 0;
-    if (!op->shape(&s)) {
+    if (!op->shape || !op->shape(&s)) {
         if (!g->error.code) heed_graph_fail(g, HEED_INVALID, "%s: refused its operands", op->name);
         return &g->failed;
     }

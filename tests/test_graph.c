@@ -138,6 +138,17 @@ static void views_are_made_once(void)
     end();
 }
 
+/* An op without a shape rule, as views by heed_view are, is refused where it is applied. */
+static void no_shape_rule(void)
+{
+    static const heed_op bare = {.name = "bare", .kind = HEED_VIEW, .operands = 1};
+    begin();
+    heed_tensor *x = matrix();
+    heed_apply(g, &bare, 1, &x, NULL);
+    CU_ASSERT(check_says(heed_graph_error(g)->message, "bare: refused its operands"));
+    heed_graph_free(g);
+}
+
 /* --- names ------------------------------------------------------------------------------------------------------------------------------- */
 
 static heed_tensor *two_layers(void)
@@ -350,6 +361,7 @@ static void anomaly_mode(void)
     heed_graph_free(g);
 }
 
-CHECK_MAIN("graph", {"recording computes nothing", recording_computes_nothing}, {"views are made once", views_are_made_once}, {"values stay until reset", values_stay_until_reset},
+CHECK_MAIN("graph", {"recording computes nothing", recording_computes_nothing}, {"views are made once", views_are_made_once},
+           {"no shape rule", no_shape_rule}, {"values stay until reset", values_stay_until_reset},
            {"items of every dtype", items_of_every_dtype}, {"kept values", kept_values}, {"plans are not confused", plans_are_not_confused}, {"names and patterns", names_and_patterns},
            {"printed scopes", printed_scopes}, {"patterns match", patterns_match}, {"explain and dot", explain_and_dot}, {"eager mode", eager_mode}, {"anomaly mode", anomaly_mode})
