@@ -1,6 +1,7 @@
 /* Reverse mode: one sweep down the tape. An op's derivative is recorded as nodes of the same graph, so it can be differentiated again. */
 #include "autograd/node.h"
 #include "autograd/profiling.h"
+#include "autograd/recall.h"
 #include "ops/ops.h"
 #include "ops/place.h"
 
@@ -230,10 +231,21 @@ static void begin_sweep(heed_graph *g)
     g->sweeping = true;
 }
 
-static void end_sweep(heed_graph *g)
+/* `out`: what has been recorded for */
+static void end_sweep(heed_graph *g, size_t count, heed_tensor *const *out)
 {
+    heed_recall_end(g, count, out);
     g->sweeping = false;
     heed_profile_end(g);
+}
+
+/* Tells a derivative from all others: the graph so far, what is differentiated by what, and how the graph is set. */
+static uint64_t key_of(const heed_graph *g, const heed_tensor *y, const heed_tensor *dy, int count, heed_tensor *const *xs)
+{
+    uint64_t key = heed_mix(heed_mix(g->hash, g->content), (uint64_t)g->packing << 33 | (uint64_t)g->training << 32 | g->scope);
+    key = heed_mix(key, (uint64_t)y->id << 32 | (dy ? dy->id : UINT32_MAX));
+    for (int i = 0; i < count; i++) key = heed_mix(key, xs[i]->id);
+    return heed_mix(key, (uint64_t)count);
 }
 
 void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_tensor *const *xs, heed_tensor **dxs)
@@ -257,14 +269,21 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         heed_graph_fail(g, HEED_INVALID, "grad: operand %d is %s, which has no gradient", i, heed_dtype_name((heed_dtype)xs[i]->dtype));
         return;
     }
+    heed_tensor **known;
     begin_sweep(g);
+    size_t results;
+    if (heed_recall(g, key_of(g, y, dy, count, xs), &results, &known)) {
+        if (count) memcpy(dxs, known, results * sizeof *dxs);
+        end_sweep(g, 0, NULL);
+        return;
+    }
     if (!dy) dy = ones_like(g, y);
     uint32_t top = y->id;
     sweep s = {.g = g};
     uint8_t *mark = arena_alloc(&g->nodes, top + 1);
     if (!mark || !start(&s, top)) {
         heed_graph_fail(g, HEED_NO_MEMORY, "grad: no memory");
-        end_sweep(g);
+        end_sweep(g, 0, NULL);
         return;
     }
     memset(mark, 0, top + 1);
@@ -280,7 +299,7 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         dxs[i] = d ? d : heed_full(g, (heed_dtype)xs[i]->dtype, xs[i]->rank, xs[i]->shape, 0);
     }
     for (int i = 0; i < count && g->error.code; i++) dxs[i] = &g->failed;
-    end_sweep(g);
+    end_sweep(g, (size_t)count, dxs);
 }
 
 heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets)
@@ -295,15 +314,19 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
         return g->error.code;
     }
     begin_sweep(g);
-    heed_tensor *one = ones_like(g, loss);
+    if (heed_recall(g, key_of(g, loss, NULL, -1, NULL), count, targets)) {
+        end_sweep(g, 0, NULL);
+        return g->error.code;
+    }
     sweep s = {.g = g, .to_params = true};
+    heed_tensor *one = ones_like(g, loss);
     if (!start(&s, loss->id)) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory");
     if (!g->error.code) {
         contribute(&s, loss, one);
         if (loss->flags & NODE_NEEDS_GRAD) sweep_down(&s, loss->id);
         if (!g->error.code) add_target(&s, loss);
     }
-    end_sweep(g);
+    end_sweep(g, s.count, s.target);
     *count = s.count;
     *targets = s.target;
     return g->error.code;

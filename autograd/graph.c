@@ -2,6 +2,7 @@
 #include "autograd/node.h"
 #include "autograd/plan.h"
 #include "autograd/profiling.h"
+#include "autograd/recall.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -36,6 +37,7 @@ void heed_graph_free(heed_graph *g)
     if (!g || g->immortal) return;
     heed_keep_clear(g);
     heed_plans_free(g);
+    heed_recalls_free(g);
     arena_free(&g->nodes);
     arena_free(&g->work);
     pool_free(&g->values);
@@ -60,7 +62,8 @@ void heed_graph_reset(heed_graph *g)
     arena_reset(&g->nodes);
     pool_reset(&g->values);
     g->count = g->name_count = 0;
-    g->hash = 0;
+    g->hash = g->content = 0;
+    g->life++;
     g->draws = 0;
     g->params = NULL;
     g->prepared_count = 0;
@@ -124,7 +127,10 @@ heed_draw heed_next_draw(heed_graph *g)
 {
     /* 2^20 draws a step before streams of neighbouring steps meet */
     uint64_t stream = (g->step << 20) + g->draws;
-    if (!g->immortal) g->draws++;
+    if (!g->immortal) {
+        g->draws++;
+        g->once = true;
+    }
     return (heed_draw){g->seed, stream};
 }
 
@@ -203,6 +209,7 @@ void heed_scope(heed_graph *g, const char *format, ...)
         heed_graph_fail(g, HEED_NO_MEMORY, "scope: no memory");
         return;
     }
+    g->once = true;
     g->scopes[g->scope_count] = (scope_name){g->scope, path};
     g->scope = (uint32_t)g->scope_count++;
 }
@@ -247,7 +254,9 @@ static bool is_wanted(const heed_graph *g, const char *path)
 
 bool heed_wanted(heed_graph *g, const char *name)
 {
-    if (g->error.code || !g->pattern_count) return false;
+    if (g->error.code) return false;
+    g->once = true;
+    if (!g->pattern_count) return false;
     char path[512];
     const char *scope = heed_scope_path(g, g->scope);
     snprintf(path, sizeof path, "%s%s%s", scope, *scope ? "." : "", name);
@@ -279,6 +288,7 @@ static bool add_name(heed_graph *g, heed_tensor *t, const char *name, heed_make_
         heed_graph_fail(g, HEED_NO_MEMORY, "name: no memory");
         return false;
     }
+    g->once = true;
     g->names[g->name_count++] = (named){path, t, text_hash(path), make, g->scope};
     return true;
 }

@@ -65,6 +65,7 @@ void pool_reset(pool *p);
 void pool_free(pool *p);
 
 struct plan_cache;
+struct recall_cache;
 struct heed_profile;
 typedef struct heed_prepared heed_prepared;
 
@@ -74,7 +75,8 @@ struct heed_graph {
     arena nodes;
     arena work;                          /* of planning, forgotten after it */
     heed_tensor **tape;  size_t count, capacity;
-    uint64_t hash;                       /* of the structure recorded so far */
+    uint64_t hash, content;              /* of the structure recorded so far; of its attributes, scalars and scopes */
+    uint64_t life;                       /* number of resets */
     scope_name *scopes;  size_t scope_count, scope_capacity;
     uint32_t scope;                      /* the open one; 0 is the root */
     named *names;        size_t name_count, name_capacity;
@@ -85,6 +87,7 @@ struct heed_graph {
     heed_packing packing;
     pool values;
     struct plan_cache *plans;
+    struct recall_cache *recalls;
     void *scratch;       size_t scratch_size; /* of all threads together */
     uint64_t seed, step, draws;
     size_t budget;                       /* bytes of values; 0: any */
@@ -92,6 +95,7 @@ struct heed_graph {
     struct heed_profile *profile;        /* or NULL; the caller's */
     uint32_t derived;                    /* nodes from this id on were recorded by derivatives, or after them */
     bool sweeping;                       /* a derivative is being recorded */
+    bool once;                           /* it did what cannot be taken over from it: recall.h */
     bool eager, anomaly, training, running, immortal;
 };
 

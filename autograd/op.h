@@ -54,7 +54,8 @@ char *heed_shape_text(const heed_tensor *t, char *text, size_t size);
 /* --- derivative ---------------------------------------------------------------------------------------------------------------- */
 
 /* Given dy, a vjp sets dx[i] for every i with need[i], in public ops. dx[i] may have a shape that x[i] broadcasts to: it is summed. A dx left
- * NULL means zero. */
+ * NULL means zero. What it records follows from dtypes, shapes, strides and attr alone, not from numbers in memory: it is not asked again for a graph
+ * like one before. */
 typedef struct heed_vjp {
     int count;
     heed_tensor *const *x;
@@ -126,6 +127,7 @@ typedef struct heed_op {
     int operands;                                             /* exact number, or -1 for any */
     unsigned flags;
     size_t attr_size;                                         /* bytes copied from heed_apply's attr */
+    size_t draw;                                              /* 1 + offset of a heed_draw in attr; 0: there is none */
     bool (*shape)(heed_shaping *s);                           /* NULL: views that heed_view alone records */
     void (*vjp)(heed_graph *g, const heed_vjp *v);            /* NULL with HEED_NO_GRADIENT */
     /* HEED_MAP, HEED_ROW, HEED_FOLD, HEED_COLUMNS: the kernel by dtype of the last operand (of the result if there is none) and path;

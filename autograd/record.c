@@ -78,6 +78,27 @@ static const uint64_t by_stride[HEED_MAX_RANK] = {0xff51afd7ed558ccd, 0xc4ceb9fe
 static const uint64_t by_operand[FEW_OPERANDS] = {0x9e6c63d0676a9a99, 0xb492b66fbe98f273, 0xd1b54a32d192ed03, 0xaef17502108ef2d9};
 static const uint64_t by_op = 0x9e3779b97f4a7c15, by_kind = 0xd3833e804f4c574b;
 
+/* What a derivative may depend on beyond the structure. A draw counts by its number in the graph, which is the same in every step. Bytes between the
+ * members of an attribute count too: where they differ, a derivative is recorded that could have been taken over. */
+static uint64_t content_of(const heed_graph *g, const heed_op *op, const char *attr)
+{
+    uint64_t h = g->scope;
+    for (size_t i = 0; attr && i < op->attr_size; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, attr + i, op->attr_size - i < 8 ? op->attr_size - i : 8);
+        if (op->draw && i == op->draw - 1) {
+            heed_draw d;
+            memcpy(&d, attr + i, sizeof d);
+            const uint64_t number = d.stream - (g->step << 20);
+            bool own = d.seed == g->seed && number < g->draws;
+            word = own ? number : heed_mix(d.seed, d.stream);
+            i += 8;
+        }
+        h = heed_mix(h, word);
+    }
+    return h;
+}
+
 /* Makes the node of a shaped op whose struct, operands and attribute lie at `t`. */
 static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
 {
@@ -120,6 +141,7 @@ static heed_tensor *finish(heed_graph *g, heed_tensor *t, const heed_shaping *s)
     if (s->op->kind != HEED_LEAF && !(s->op->flags & HEED_NO_GRADIENT)) flags |= wanted;
     h += ((uint64_t)s->dtype | (uint64_t)rank << 8 | (uint64_t)flags << 16 | (uint64_t)(uint32_t)t->count << 32) * by_kind;
     g->hash = heed_mix(g->hash, h);
+    g->content = heed_mix(g->content, content_of(g, s->op, t->attr));
     t->op = s->op;
     t->data = NULL;
     t->root = view ? s->x[0]->root : t;
@@ -259,6 +281,7 @@ heed_tensor *heed_input(heed_graph *g, heed_dtype dtype, int rank, const int64_t
     if ((uintptr_t)data % heed_dtype_size(dtype))
         return heed_graph_fail(g, HEED_INVALID, "input: the data of %s are not aligned to %zu bytes", heed_dtype_name(dtype), heed_dtype_size(dtype));
     t->data = (void *)(uintptr_t)(data ? data : (const void *)&t->value);
+    g->once = true;
     return t;
 }
 
@@ -274,6 +297,9 @@ heed_tensor *heed_scalar(heed_graph *g, heed_dtype dtype, double value)
     case HEED_U8: memcpy(&t->value, &(uint8_t){value != 0}, 1); break;
     default: t->value = value;
     }
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    g->content = heed_mix(g->content, bits);
     t->data = &t->value;
     return t;
 }
@@ -298,6 +324,7 @@ heed_tensor *heed_use(heed_graph *g, heed_param *p)
     t->param = (int32_t)i;
     t->flags |= NODE_PARAM | (heed_param_is_trainable(p) ? NODE_NEEDS_GRAD : 0);
     g->hash = heed_mix(g->hash, (uint64_t)t->flags << 32 | i);
+    g->once = true;
     return g->param_leaf[i] = t;
 }
 
@@ -306,6 +333,7 @@ heed_tensor *heed_keep(heed_graph *g, heed_tensor *t)
     if (g->error.code) return &g->failed;
     if (!heed_is_of(g, t)) return heed_graph_fail(g, HEED_INVALID, "keep: the tensor is not of this graph since its last reset");
     t->root->flags |= NODE_KEEP;
+    g->once = true;
     g->hash = heed_mix(g->hash, (uint64_t)NODE_KEEP << 32 | t->root->id);
     return t;
 }

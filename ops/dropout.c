@@ -9,7 +9,7 @@
  *           up to a multiple of 4, as in attention_kernel.h      dx = the same op with the same draw on dy
  *
  * The mask is a function of (seed, stream, place) and is never stored: the derivative draws it again. */
-typedef struct dropout_attr { uint64_t seed, stream; double p; } dropout_attr;
+typedef struct dropout_attr { heed_draw draw; double p; } dropout_attr;
 
 #define DROPOUT(T, suffix, KEEP)                                                                             \
     HEED_ISA_DECLARE(heed_tile_fn, dropout_##suffix);                                                        \
@@ -36,7 +36,7 @@ typedef struct dropout_attr { uint64_t seed, stream; double p; } dropout_attr;
                 if (n > end) n = end;                                                                        \
                 for (int64_t i = 0; i < first % 4 + n; i += WORDS) {                                         \
                     vi low, high;                                                                            \
-                    v_philox(p->seed, p->stream, (uint64_t)(first + i) / 4, &low, &high);                    \
+                    v_philox(p->draw.seed, p->draw.stream, (uint64_t)(first + i) / 4, &low, &high);                    \
                     memcpy(word + i, &low, sizeof low);                                                      \
                     memcpy(word + i + VF, &high, sizeof high);                                               \
                 }                                                                                            \
@@ -64,11 +64,11 @@ static bool dropout_shape(heed_shaping *s) { return heed_shape_float(s) && heed_
 static void dropout_vjp(heed_graph *g, const heed_vjp *v) { v->dx[0] = heed_apply(g, &heed_op_dropout, 1, &v->dy, v->attr); }
 
 const heed_op heed_op_dropout = {.name = "dropout", .kind = HEED_MAP, .operands = 1, .flags = HEED_SMOOTH,
-    .attr_size = sizeof(dropout_attr), .shape = dropout_shape, .vjp = dropout_vjp, .tile = HEED_TILES(dropout)};
+    .attr_size = sizeof(dropout_attr), .draw = 1, .shape = dropout_shape, .vjp = dropout_vjp, .tile = HEED_TILES(dropout)};
 
 heed_tensor *heed_dropout_by(heed_graph *g, heed_tensor *x, double p, heed_draw draw)
 {
-    return heed_apply(g, &heed_op_dropout, 1, &x, &(dropout_attr){draw.seed, draw.stream, p});
+    return heed_apply(g, &heed_op_dropout, 1, &x, &(dropout_attr){draw, p});
 }
 
 heed_tensor *heed_dropout(heed_graph *g, heed_tensor *x, double p)
