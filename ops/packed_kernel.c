@@ -10,15 +10,15 @@ enum { AHEAD = 4096 };
 
 enum { F32_COLS = 2 * VF, F32_DEPTH = 128 /* of a block */, F32_TILES = 4 /* beyond which L1 does not hold the rows anyway */ };
 
-/* y (+)= x times a panel's block: mr rows whose sums run on in y. In each row of the block a line at `ahead` is asked for, `step` bytes farther each
- * time; or, if `wide`, all lines of a row. */
-ALWAYS_INLINE void f32_tile(const int mr, int64_t k, const float *x, int64_t x_row, const float *panel, float *y, int64_t y_row, int add,
+/* y = x times a panel's block, mr rows, added to their sums so far if there are any. In each row of the block a line at `ahead` is asked for, `step`
+ * bytes farther each time; or, if `wide`, all lines of a row. */
+ALWAYS_INLINE void f32_tile(const int mr, int64_t k, const float *x, int64_t x_row, const float *panel, const float *sums, float *y, int64_t y_row,
                             const char *ahead, int64_t step, const int wide)
 {
     vf sum[GEMM_TILE][2];
     const float *row[(GEMM_TILE + 2) / 3]; /* one pointer for three rows: x86 adds 0, 1 or 2 strides for free */
     UNROLL(5) for (int i = 0; i < mr; i += 3) row[i / 3] = x + i * x_row;
-    UNROLL(14) for (int i = 0; i < mr; i++) UNROLL(2) for (int v = 0; v < 2; v++) sum[i][v] = add ? vf_load(y + i * y_row + v * VF) : (vf){0};
+    UNROLL(14) for (int i = 0; i < mr; i++) UNROLL(2) for (int v = 0; v < 2; v++) sum[i][v] = sums ? vf_load(sums + i * F32_COLS + v * VF) : (vf){0};
     for (int64_t p = 0; p < k; p++, panel += F32_COLS, ahead += step) {
         if (wide) {
             FETCH(ahead, 2 * HEED_VBYTES);
@@ -39,8 +39,8 @@ ALWAYS_INLINE void f32_tile(const int mr, int64_t k, const float *x, int64_t x_r
     UNROLL(14) for (int i = 0; i < mr; i++) UNROLL(2) for (int v = 0; v < 2; v++) vf_store(y + i * y_row + v * VF, sum[i][v]);
 }
 
-typedef void f32_tile_fn(int64_t k, const float *x, int64_t x_row, const float *panel, float *y, int64_t y_row, int add, const char *ahead, int64_t step,
-                         int wide);
+typedef void f32_tile_fn(int64_t k, const float *x, int64_t x_row, const float *panel, const float *sums, float *y, int64_t y_row, const char *ahead,
+                         int64_t step, int wide);
 #define TILES_4(X) X(1) X(2) X(3) X(4)
 #define TILES_6(X) TILES_4(X) X(5) X(6)
 #define TILES_14(X) TILES_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -52,11 +52,11 @@ typedef void f32_tile_fn(int64_t k, const float *x, int64_t x_row, const float *
 #define TILES TILES_4
 #endif
 #define TILE_FUNCTION(mr)                                                                                                                   \
-    static void f32_tile_##mr(int64_t k, const float *x, int64_t x_row, const float *panel, float *y, int64_t y_row, int add,              \
+    static void f32_tile_##mr(int64_t k, const float *x, int64_t x_row, const float *panel, const float *sums, float *y, int64_t y_row,    \
                               const char *ahead, int64_t step, int wide)                                                                  \
     {                                                                                                                                      \
-        if (wide) f32_tile(mr, k, x, x_row, panel, y, y_row, add, ahead, step, 1);                                                         \
-        else f32_tile(mr, k, x, x_row, panel, y, y_row, add, ahead, step, 0);                                                              \
+        if (wide) f32_tile(mr, k, x, x_row, panel, sums, y, y_row, ahead, step, 1);                                                         \
+        else f32_tile(mr, k, x, x_row, panel, sums, y, y_row, ahead, step, 0);                                                              \
     }
 TILES(TILE_FUNCTION)
 #define TILE_ENTRY(mr) [mr] = f32_tile_##mr,
@@ -69,20 +69,18 @@ void HEED_ISA_FN(heed_packed_f32)(int64_t m, int64_t k, const float *x, const fl
     const int64_t parts = gemm_parts(m, GEMM_TILE), height = gemm_parts(m, parts);
     const int64_t depth = parts > F32_TILES ? 4 * F32_DEPTH : parts > 1 ? F32_DEPTH : k;
     const int64_t block = depth * F32_COLS * 4, share = block / parts;
-    float edge[PACKED_ROWS * F32_COLS], *to = y;
-    int64_t to_row = y_row;
-    if (cols < F32_COLS || depth < k) { /* rows of y may lie so far apart that they share the sets of a cache */
-        to = edge;
-        to_row = F32_COLS;
-    }
+    _Alignas(HEED_VBYTES) float sums[PACKED_ROWS * F32_COLS]; /* so far: rows of y may lie so far apart that they share the sets of a cache */
+    const int whole = cols == F32_COLS;
     for (int64_t q = 0; q < k; q += depth, panel += depth * F32_COLS) {
         const int64_t deep = k - q < depth ? k - q : depth;
+        const int last = q + depth >= k && whole;
         const char *next = (const char *)panel + (parts > 1 ? block : AHEAD);
         for (int64_t i = 0; i < m; i += height, next += share)
-            f32_tiles[m - i < height ? m - i : height](deep, x + i * k + q, k, panel, to + i * to_row, to_row, q > 0, next,
+            f32_tiles[m - i < height ? m - i : height](deep, x + i * k + q, k, panel, q > 0 ? sums + i * F32_COLS : NULL,
+                                                       last ? y + i * y_row : sums + i * F32_COLS, last ? y_row : F32_COLS, next,
                                                        parts > 1 ? share / depth : F32_COLS * 4, parts == 1);
     }
-    for (int64_t i = 0; i < m && to == edge; i++) memcpy(y + i * y_row, edge + i * F32_COLS, (size_t)cols * sizeof *y);
+    for (int64_t i = 0; i < m && !whole; i++) memcpy(y + i * y_row, sums + i * F32_COLS, (size_t)cols * sizeof *y);
 }
 
 /* --- bf16 -------------------------------------------------------------------------------------------------------------------- */
