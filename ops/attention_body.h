@@ -105,23 +105,36 @@ static void FN(copy_rows)(REAL *to, const REAL *from, int64_t from_row, int64_t 
         for (int64_t d = 0; d < depth; d += LANES) V(store)(to + d, V(load_edge)(from + d, lower(depth - d, LANES)));
 }
 
-/* Scores of a few queries. Keys are read once, from far: meanwhile the values come, and the keys that are read next. */
-static void FN(few_scores)(const heed_sdpa *p, int64_t rows, int64_t count, const REAL *q, int64_t q_row, const REAL *k, const REAL *next,
-                           const REAL *v, int64_t v_row, REAL *score, int64_t s_row)
+/* The products of a few queries, which read keys and values once, from far: between stretches of them those are asked for that are read next, for a
+ * CPU waits once too many lines are on their way. */
+static void FN(fetch)(const REAL *next, int64_t row, int64_t rows, int64_t depth)
 {
-    enum { STRETCH = 8, LINE = 64 / sizeof(REAL) };
+    for (int64_t j = 0; j < rows; j++)
+        for (int64_t d = 0; d < depth; d += 64 / (int64_t)sizeof(REAL)) __builtin_prefetch(next + j * row + d, 0, 2);
+}
+
+static void FN(few_scores)(const heed_sdpa *p, int64_t rows, int64_t count, const REAL *q, int64_t q_row, const REAL *k, const REAL *next, REAL *score,
+                           int64_t s_row)
+{
     for (int64_t at = 0; at < count; at += STRETCH) {
         const int64_t keys = lower(count - at, STRETCH);
-        for (int64_t j = at; j < at + keys; j++) {
-            for (int64_t d = 0; d < p->v_depth; d += LINE) __builtin_prefetch(v + j * v_row + d, 0, 2);
-            for (int64_t d = 0; d < p->qk_depth; d += LINE) __builtin_prefetch(next + j * p->k.row + d, 0, 2);
-        }
+        FN(fetch)(next + at * p->k.row, p->k.row, keys, p->qk_depth);
         GEMM(dots)(rows, keys, p->qk_depth, q, q_row, k + at * p->k.row, p->k.row, score + at, s_row, (REAL)p->scale, 0);
     }
 }
 
-/* `next`: the keys of the head that comes next */
-static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part, const REAL *next, REAL *scratch)
+static void FN(few_values)(const heed_sdpa *p, int64_t rows, int64_t count, const REAL *score, int64_t s_row, const REAL *v, const REAL *next, REAL *out,
+                           int64_t o_row, int add)
+{
+    for (int64_t at = 0; at < count; at += STRETCH) {
+        const int64_t keys = lower(count - at, STRETCH);
+        FN(fetch)(next + at * p->v.row, p->v.row, keys, p->v_depth);
+        GEMM(multiply)(rows, p->v_depth, keys, score + at, s_row, 1, v + at * p->v.row, p->v.row, keys, out, o_row, 1, add || at > 0);
+    }
+}
+
+/* `next`: the number of the head that comes next */
+static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part, int64_t next, REAL *scratch)
 {
     const int64_t dk = p->qk_depth, dv = p->v_depth, o_row = gemm_parts(dv, LANES) * LANES, s_row = score_row(p->key_block);
     const int bytes = sizeof(REAL);
@@ -145,7 +158,9 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
     const int64_t seen_by_last = visible(p, b, part.at + part.count - 1);
     for (int64_t key = 0; key < seen_by_last; key += p->key_block) {
         int64_t keys = lower(seen_by_last - key, p->key_block), v_row;
-        const REAL *k = ROW(p->k, const REAL, b, h, key);
+        const bool more = key + keys < seen_by_last;
+        const int64_t then = more ? key + keys : 0, b2 = more ? b : next / p->heads, h2 = more ? h : next % p->heads;
+        const REAL *k = ROW(p->k, const REAL, b, h, key), *next_k = ROW(p->k, const REAL, b2, h2, then), *next_v = ROW(p->v, const REAL, b2, h2, then);
         if (part.count > FEW_QUERIES) GEMM(pack)(k_panels, k, 1, p->k.row, dk, keys);
         const REAL *v = FN(operand)(v_panels, ROW(p->v, const REAL, b, h, key), p->v.row, part.count, keys, dv, &v_row);
         for (int64_t i0 = 0; i0 < part.count; i0 += p->query_block) {
@@ -153,7 +168,7 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
             if (count <= 0) continue;
             const REAL *q = queries + i0 * q_row;
             if (part.count > FEW_QUERIES) GEMM(multiply)(rows, count, dk, q, q_row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
-            else FN(few_scores)(p, rows, count, q, q_row, k, key + keys < seen_by_last ? k + keys * p->k.row : next, v, v_row, score, s_row);
+            else FN(few_scores)(p, rows, count, q, q_row, k, next_k, score, s_row);
             for (int64_t i = 0; i < rows; i += LANES) {
                 const int64_t t = part.at + i0 + i, n = lower(rows - i, LANES);
                 REAL *s = score + i * s_row, *o = out + (i0 + i) * o_row, before[LANES];
@@ -172,7 +187,8 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
                         for (int64_t d = 0; d < o_row; d += LANES) V(store)(o + d, V(set)(before[r]) * V(load)(o + d));
                 }
             }
-            GEMM(multiply)(rows, dv, count, score, s_row, 1, v, v_row, keys, out + i0 * o_row, o_row, 1, key > 0);
+            if (v_row && part.count <= FEW_QUERIES) FN(few_values)(p, rows, count, score, s_row, v, next_v, out + i0 * o_row, o_row, key > 0);
+            else GEMM(multiply)(rows, dv, count, score, s_row, 1, v, v_row, keys, out + i0 * o_row, o_row, 1, key > 0);
         }
     }
 
@@ -302,7 +318,7 @@ void TASK(const heed_sdpa *p, int phase, int64_t task, void *shared, void *scrat
         gemm_span part = gemm_cut(side, p->part, u % parts);
         if (!p->backward || p->whole) {
             const int64_t next = lower(u / parts + 1, p->batch * p->heads - 1);
-            if (!p->whole) FN(forward)(p, b, h, part, ROW(p->k, const REAL, next / p->heads, next % p->heads, 0), scratch);
+            if (!p->whole) FN(forward)(p, b, h, part, next, scratch);
             else if (!p->backward) FN(forward_whole)(p, b, h, part, scratch);
             else FN(backward_whole)(p, b, h, scratch);
             continue;

@@ -28,7 +28,7 @@ static inline int64_t first_to_see(const heed_sdpa *p, int64_t key) { return p->
 /* Distance of the rows of a block of scores: whole vectors, and no multiple of a page. */
 static inline int64_t score_row(int64_t keys) { return (keys + 15) / 16 * 16 + 16; }
 
-enum { FEW_QUERIES = 4 }; /* so few that keys and values are better read where they lie */
+enum { FEW_QUERIES = 4, STRETCH = 8 }; /* so few that keys and values are better read where they lie, so many of these at a time */
 
 #define ROW(rows, type, b, h, t) ((type *)(rows).at + (b) * (rows).batch + (h) * (rows).head + (t) * (rows).row)
 
