@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 2048, BLOCK_COLS = 256, TASK = 1 << 14 /* elements, counted for each instruction */, SINK_TASKS = 32, SINK_COUNTS = 4, LINE = 32, AHEAD = 8 };
+enum {
+    TILE = 2048, BLOCK_COLS = 256, /* elements */
+    TASK = 1 << 14,                /* elements, counted for each instruction */
+    ROW_COUNTS = 4,                /* softmax and norms count as so many */
+    SINK_TASKS = 32, SINK_COUNTS = 4, LINE = 32, AHEAD = 8
+};
 
 /* o[r * to + c] = a[r + c * from] for r and c below 4 */
 static inline void turn_uint32_t(uint32_t *o, int64_t to, const uint32_t *a, int64_t from)
@@ -274,6 +279,13 @@ static bool has_transposed(const pass *p)
     return false;
 }
 
+static int64_t work_of(const pass *p)
+{
+    int64_t work = 0;
+    for (int i = 0; i < p->instructions; i++) work += p->instruction[i].op && p->instruction[i].op->kind == HEED_ROW ? ROW_COUNTS : 1;
+    return work;
+}
+
 static void choose_tiles(pass *p, const group *q)
 {
     int64_t rows = p->dim[p->rank - 2], cols = p->dim[p->rank - 1], outer = 1;
@@ -290,7 +302,7 @@ static void choose_tiles(pass *p, const group *q)
     p->tiles_down = (rows + p->rows - 1) / p->rows;
     p->tiles_across = p->cols ? (cols + p->cols - 1) / p->cols : q->rows; /* an empty row still has a sum */
     p->tiles = outer * p->tiles_down * p->tiles_across;
-    int64_t one = p->rows * p->cols * (p->sinks ? SINK_COUNTS : p->instructions); /* what sums are split by does not depend on what is made anew */
+    int64_t one = p->rows * p->cols * (p->sinks ? SINK_COUNTS : work_of(p)); /* what sums are split by does not depend on what is made anew */
     p->tiles_a_task = one > 0 && one < TASK ? TASK / one : 1;
     if (p->sinks && p->tiles_a_task * SINK_TASKS < p->tiles) p->tiles_a_task = (p->tiles + SINK_TASKS - 1) / SINK_TASKS;
     p->tasks = (p->tiles + p->tiles_a_task - 1) / p->tiles_a_task;

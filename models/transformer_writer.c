@@ -9,9 +9,9 @@
 
 enum { FIRST_CAPACITY = 32, TASK_FLOATS = 1 << 14 };
 
-/* --- an op of our own: keep the new position's keys and values -----------------------------------------------------------------
+/* --- an op of our own: keep new positions' keys and values ---------------------------------------------------------------------
  *
- * cache_store   K[r, :, t, :] = k[r, :, 0, :]    V[r, :, t, :] = v[r, :, 0, :]    y[r] = t + 1
+ * cache_store   K[r, :, t + i, :] = k[r, :, i, :]    V[r, :, t + i, :] = v[r, :, i, :]    y[r] = t + n    for i < n
  *
  * It writes into the caller's memory behind the leaves K and V, the one thing in a graph that does. Attention takes y as lengths,
  * so it comes after, and running the node again writes the same. */
@@ -21,10 +21,10 @@ static bool store_shape(heed_shaping *s)
 {
     heed_tensor *const *x = s->x;
     for (int i = 0; i < 2; i++) {
-        bool fits = heed_rank(x[i]) == 4 && heed_rank(x[i + 2]) == 4 && heed_dim(x[i + 2], 2) == 1 &&
-                    heed_dtype_of(x[i]) == heed_dtype_of(x[i + 2]);
+        bool fits = heed_rank(x[i]) == 4 && heed_rank(x[i + 2]) == 4 && heed_dtype_of(x[i]) == heed_dtype_of(x[i + 2]) &&
+                    heed_dim(x[i], 2) - ((const store_attr *)s->attr)->position >= heed_dim(x[i + 2], 2);
         for (int axis = 0; axis < 4; axis++) fits = fits && (axis == 2 || heed_dim(x[i], axis) == heed_dim(x[i + 2], axis));
-        if (!fits) return heed_reject(s, "takes [R,h,C,d] and one new position [R,h,1,d]");
+        if (!fits) return heed_reject(s, "takes [R,h,C,d] and new positions [R,h,n,d]");
     }
     s->dtype = HEED_I32;
     s->rank = 1;
@@ -35,8 +35,8 @@ static bool store_shape(heed_shaping *s)
 /* Rows that one task copies. */
 static int64_t store_rows(const heed_call *c)
 {
-    int64_t row = c->x[2].shape[1] * (c->x[2].shape[3] + c->x[3].shape[3]);
-    return row < TASK_FLOATS ? TASK_FLOATS / row : 1;
+    int64_t row = c->x[2].shape[1] * c->x[2].shape[2] * (c->x[2].shape[3] + c->x[3].shape[3]);
+    return row > 0 && row < TASK_FLOATS ? TASK_FLOATS / row : 1;
 }
 
 static int64_t store_tasks(const heed_call *c, int phase)
@@ -53,17 +53,24 @@ static void store_run(const heed_call *c, int phase, int64_t task, void *scratch
     if (end > c->y.shape[0]) end = c->y.shape[0];
     for (int i = 0; i < 2; i++) {
         const heed_array *cache = &c->x[i], *new = &c->x[i + 2];
-        int64_t heads = cache->shape[1], capacity = cache->shape[2];
-        size_t bytes = (size_t)cache->shape[3] * heed_dtype_size(cache->dtype);
+        const int64_t heads = cache->shape[1], capacity = cache->shape[2], count = new->shape[2], *step = new->stride;
+        const size_t item = heed_dtype_size(cache->dtype), bytes = (size_t)cache->shape[3] * item;
         for (int64_t k = from * heads; k < end * heads; k++)
-            memcpy((char *)cache->p + (size_t)(k * capacity + position) * bytes, (const char *)new->p + (size_t)k * bytes, bytes);
+            for (int64_t j = 0; j < count; j++)
+                memcpy((char *)cache->p + (size_t)(k * capacity + position + j) * bytes,
+                       (const char *)new->p + (size_t)(k / heads * step[0] + k % heads * step[1] + j * step[2]) * item, bytes);
     }
-    for (int64_t r = from; r < end; r++) ((int32_t *)c->y.p)[r] = (int32_t)(position + 1);
+    for (int64_t r = from; r < end; r++) ((int32_t *)c->y.p)[r] = (int32_t)(position + c->x[2].shape[2]);
 }
 
 static const heed_op op_cache_store = {
-    .name = "cache_store", .kind = HEED_KERNEL, .operands = 4, .flags = HEED_NO_GRADIENT,
+    .name = "cache_store", .kind = HEED_KERNEL, .operands = 4, .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS,
     .attr_size = sizeof(store_attr), .shape = store_shape, .tasks = store_tasks, .run = store_run};
+
+static heed_tensor *store(heed_graph *g, heed_tensor *keys, heed_tensor *values, heed_tensor *k, heed_tensor *v, int64_t position)
+{
+    return heed_apply(g, &op_cache_store, 4, (heed_tensor *[]){keys, values, k, v}, &(store_attr){position});
+}
 
 /* --- teaching --------------------------------------------------------------------------------------------------------------- */
 
@@ -186,12 +193,12 @@ static heed_code graph_failed(const heed_graph *g, heed_error *e)
     return failed->code ? heed_fail(e, failed->code, "%s", failed->message) : e->code;
 }
 
-static void copy_to(room *to, const writer *w, heed_graph *g, heed_tensor *t, heed_error *e)
+/* The leaves behind which layer i's keys and values of the source lie. */
+static void use_source(const writer *w, const heed_rows *r, int i, heed_tensor **keys, heed_tensor **values)
 {
-    const void *from = heed_data(g, t);
-    size_t bytes = (size_t)heed_size(t) * heed_dtype_size(w->dtype);
-    if (from && enter(to, bytes)) memcpy(to->at, from, bytes);
-    else if (!graph_failed(g, e)) heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the source's keys and values");
+    const heed_layer_config *l = &w->m->config.layer;
+    *keys = heed_input(r->g, w->dtype, 4, (int64_t[]){r->sentences, l->heads, r->steps, l->dk}, w->layer[i].cross_k.at);
+    *values = heed_input(r->g, w->dtype, 4, (int64_t[]){r->sentences, l->heads, r->steps, l->dv}, w->layer[i].cross_v.at);
 }
 
 static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_error *e)
@@ -205,20 +212,19 @@ static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_
     heed_tensor *length = heed_input(g, HEED_I32, 1, &r->sentences, r->lengths);
     heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){r->sentences, r->steps}, src);
     heed_tensor *memory = heed_transformer_encode(g, w->m, ids, length);
-    heed_tensor *wanted[2 * HEED_MAX_LAYERS];
+    heed_tensor *wanted[HEED_MAX_LAYERS];
     for (int i = 0; i < layers; i++) {
+        size_t bytes = plane(w, r->sentences, r->steps, widest(w));
+        if (!bytes || !enter(&w->layer[i].cross_k, bytes) || !enter(&w->layer[i].cross_v, bytes))
+            return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the source's keys and values");
+        heed_tensor *k, *v, *keys, *values;
         heed_scope(g, "dec.%d", i);
-        heed_tensor *k, *v;
         heed_multihead_keys(g, &w->m->dec[i].cross, memory, &k, &v);
-        wanted[2 * i] = heed_contiguous(g, k);
-        wanted[2 * i + 1] = heed_contiguous(g, v);
+        use_source(w, r, i, &keys, &values);
+        wanted[i] = store(g, keys, values, k, v, 0);
         heed_scope_end(g);
     }
-    heed_run(g, 2 * layers, wanted);
-    for (int i = 0; i < layers && !e->code; i++) {
-        copy_to(&w->layer[i].cross_k, w, g, wanted[2 * i], e);
-        if (!e->code) copy_to(&w->layer[i].cross_v, w, g, wanted[2 * i + 1], e);
-    }
+    heed_run(g, layers, wanted);
     return graph_failed(g, e);
 }
 
@@ -268,8 +274,7 @@ static heed_tensor *attend_to_past(const writer *w, const heed_rows *r, int i, h
     heed_multihead_keys(r->g, self, x, &k, &v);
     heed_tensor *keys = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dk}, w->layer[i].k.at);
     heed_tensor *values = heed_input(r->g, w->dtype, 4, (int64_t[]){rows, self->heads, w->capacity, self->dv}, w->layer[i].v.at);
-    heed_tensor *store[] = {keys, values, k, v};
-    heed_tensor *lengths = heed_apply(r->g, &op_cache_store, 4, store, &(store_attr){r->position});
+    heed_tensor *lengths = store(r->g, keys, values, k, v, r->position);
     return heed_multihead_attend(r->g, self, x, keys, values, (heed_mask){.lengths = lengths});
 }
 
@@ -278,10 +283,8 @@ static heed_tensor *attend_to_source(const writer *w, const heed_rows *r, int i,
 {
     const heed_multihead *cross = &w->m->dec[i].cross;
     int64_t rows = r->sentences * r->width, width = heed_dim(x, 2);
-    int64_t key_shape[] = {r->sentences, cross->heads, r->steps, cross->dk};
-    int64_t value_shape[] = {r->sentences, cross->heads, r->steps, cross->dv};
-    heed_tensor *keys = heed_input(r->g, w->dtype, 4, key_shape, w->layer[i].cross_k.at);
-    heed_tensor *values = heed_input(r->g, w->dtype, 4, value_shape, w->layer[i].cross_v.at);
+    heed_tensor *keys, *values;
+    use_source(w, r, i, &keys, &values);
     heed_tensor *lengths = heed_input(r->g, HEED_I32, 1, &r->sentences, r->lengths);
     x = heed_reshape(r->g, x, 3, (int64_t[]){r->sentences, r->width, width});
     x = heed_multihead_attend(r->g, cross, x, keys, values, (heed_mask){.lengths = lengths});
