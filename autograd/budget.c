@@ -18,7 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NEVER = INT32_MAX, DEEPEST = 400, FARTHEST = 200, LIMITS = 64, FAILURES = 3, SMALLEST_SHARE = 2048, SPARED = 2 /* limits */ };
+enum { NEVER = INT32_MAX, DEEPEST = 400, FARTHEST = 200, LIMITS = 64, FAILURES = 3, SMALLEST_SHARE = 2048, SPARED = 3 /* limits */ };
 static const double limit_ratio = 15.0 / 16, weights[] = {0, 0.5, 1}; /* of the distance to the next reader */
 
 typedef struct list { int32_t *items; size_t count; } list; /* numbers of values */
