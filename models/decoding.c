@@ -181,6 +181,33 @@ static bool may_improve(const search *s, int64_t b, int64_t said)
     return false;
 }
 
+static void take(search *s, int64_t r, const candidate *c)
+{
+    s->from[r] = c->row;
+    s->ids[r] = c->id;
+    s->score[r] = c->score;
+}
+
+/* The `rows` best candidates get the sentence's rows, the first child of a row the row itself: what the decoder keeps of it need not move. */
+static void settle(search *s, int64_t first, int64_t rows)
+{
+    const int64_t end = first + s->how->beam;
+    int64_t later = 0, r = first;
+    for (int64_t k = first; k < end; k++) {
+        idle(s, k);
+        s->score[k] = -INFINITY;
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        const candidate c = s->best[i];
+        if (s->score[c.row] == -INFINITY) take(s, c.row, &c);
+        else s->best[later++] = c;
+    }
+    for (int64_t i = 0; i < later; i++) {
+        while (s->score[r] != -INFINITY) r++;
+        take(s, r, &s->best[i]);
+    }
+}
+
 /* One sentence, `said` symbols long so far, chooses what comes next. */
 static void advance_beam(search *s, int64_t b, int64_t said, const float *log_p)
 {
@@ -190,18 +217,11 @@ static void advance_beam(search *s, int64_t b, int64_t said, const float *log_p)
         const candidate *c = &s->best[i];
         if (c->id == how->end) {
             if (i < how->beam) finish(s, sentence, c->row, said, c->score, true);
-        } else if (rows < how->beam) {
-            s->ids[first + rows] = c->id;
-            s->from[first + rows] = c->row;
-            s->best[rows++] = *c; /* rows <= i: already read */
-        }
+        } else if (rows < how->beam) s->best[rows++] = *c; /* rows <= i: already read */
     }
     int64_t ended = 0;
     for (int64_t k = 0; k < s->found->count[sentence]; k++) ended += heed_found_at(s->found, sentence, k).ended;
-    for (int64_t r = 0; r < how->beam; r++) {
-        s->score[first + r] = r < rows ? s->best[r].score : -INFINITY;
-        if (r >= rows) idle(s, first + r);
-    }
+    settle(s, first, rows);
     s->over[b] = rows == 0 || (ended >= how->beam && !may_improve(s, b, said));
     s->lost = s->lost || !n;
 }

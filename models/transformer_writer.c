@@ -2,6 +2,7 @@
 #include "models/transformer.h"
 
 #include "autograd/memory.h"
+#include "autograd/parallel.h"
 #include "autograd/slab.h"
 
 #include <math.h>
@@ -142,7 +143,8 @@ typedef struct writer {
     const heed_transformer *m;
     heed_dtype dtype;
     int64_t capacity; /* positions there is room for */
-    room spare;       /* one array more; rows change places by way of it */
+    room spare;       /* one row of each array */
+    room moves;       /* what plan_moves works on */
     layer_cache layer[];
 } writer;
 
@@ -167,6 +169,7 @@ static void writer_free(void *self)
         leave(&c->cross_v);
     }
     leave(&w->spare);
+    leave(&w->moves);
     heed_free(w);
 }
 
@@ -207,7 +210,6 @@ static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_
     heed_graph *g = r->g;
     int layers = w->m->config.dec_layers;
     w->capacity = 0;
-    if (w->spare.at) memset(w->spare.at, 0, w->spare.bytes);
     if (!r->steps) return HEED_OK;
     heed_tensor *length = heed_input(g, HEED_I32, 1, &r->sentences, r->lengths);
     heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){r->sentences, r->steps}, src);
@@ -230,12 +232,11 @@ static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_
 
 /* --- room for positions ----------------------------------------------------------------------------------------------------- */
 
-/* `array` with `capacity` positions, those before r->position kept: new ones are zeros, so that what is masked is a number. All have the
- * size of the widest, so that any of them can change names with the spare one. */
+/* `array` with `capacity` positions, those before r->position kept: new ones are zeros, so that what is masked is a number. */
 static bool grow(const writer *w, const heed_rows *r, room *array, int64_t capacity, int64_t width)
 {
     int64_t rows = r->sentences * r->width;
-    size_t bytes = plane(w, rows, capacity, widest(w)), item = (size_t)width * heed_dtype_size(w->dtype);
+    size_t bytes = plane(w, rows, capacity, width), item = (size_t)width * heed_dtype_size(w->dtype);
     room old = *array;
     if (!bytes) return false;
     if (!r->position) return zeros(array, bytes);
@@ -330,31 +331,79 @@ static heed_tensor *step(void *self, const heed_rows *r, const int32_t *ids)
 
 /* --- rows change places ----------------------------------------------------------------------------------------------------- */
 
-/* What is filled of `rows` blocks of an array goes to the spare one in the new order; then the two change names. */
-static void gather_past(writer *w, const heed_rows *old, room *array, int64_t rows, const int32_t *from, int64_t width)
+/* Rows are copied where they lie, in such an order that none is written before it has been read; the spare row breaks cycles. */
+enum { SPARE = -1 };
+typedef struct move { int32_t to, from; } move;
+typedef struct moving { const writer *w; const move *moves; int64_t count, position; } moving;
+
+/* Row r takes what `source` names, when nobody waits for what it holds; then so may the row that was read. */
+static int64_t chase(move *m, int64_t n, int32_t r, int32_t *source, int32_t *readers)
 {
-    int64_t heads = w->m->config.layer.heads;
-    size_t item = (size_t)width * heed_dtype_size(w->dtype), head = (size_t)w->capacity * item;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t h = 0; h < heads; h++)
-            memcpy(w->spare.at + (size_t)(r * heads + h) * head, array->at + (size_t)(from[r] * heads + h) * head,
-                   (size_t)old->position * item);
-    room freed = *array;
-    *array = w->spare;
-    w->spare = freed;
+    while (source[r] != r && !readers[r]) {
+        const int32_t from = source[r];
+        m[n++] = (move){r, from};
+        source[r] = r;
+        readers[from]--;
+        r = from;
+    }
+    return n;
+}
+
+/* The moves that put from[i] in place i for all rows: each from the same sentence or a later one. At most two a row; `work` has room for two numbers
+ * a row, of the old ones. */
+static int64_t plan_moves(move *m, int64_t rows, int64_t old_rows, const int32_t *from, int32_t *work)
+{
+    int32_t *source = work, *readers = work + old_rows;
+    int64_t n = 0;
+    memset(readers, 0, (size_t)old_rows * sizeof *readers);
+    for (int32_t i = 0; i < old_rows; i++) source[i] = i < rows ? from[i] : i;
+    for (int64_t i = 0; i < rows; i++) readers[from[i]] += from[i] != i;
+    for (int32_t i = 0; i < rows; i++) n = chase(m, n, i, source, readers);
+    for (int32_t i = 0; i < rows; i++) { /* what is left are cycles */
+        if (source[i] == i) continue;
+        m[n++] = (move){SPARE, i};
+        int32_t to = i;
+        for (; source[to] != i; to = m[n - 1].from) {
+            m[n++] = (move){to, source[to]};
+            source[to] = to;
+        }
+        m[n++] = (move){to, SPARE};
+        source[to] = to;
+    }
+    return n;
+}
+
+/* One head of one layer's keys or values. */
+static void move_head(void *context, int64_t i)
+{
+    const moving *c = context;
+    const heed_layer_config *l = &c->w->m->config.layer;
+    const layer_cache *cache = &c->w->layer[i / 2 / l->heads];
+    const bool value = i / l->heads % 2;
+    const size_t item = (size_t)(value ? l->dv : l->dk) * heed_dtype_size(c->w->dtype), head = (size_t)c->w->capacity * item;
+    const size_t widest_head = plane(c->w, 1, c->w->capacity, widest(c->w)) / (size_t)l->heads;
+    char *at = (value ? cache->v.at : cache->k.at) + (size_t)(i % l->heads) * head, *spare = c->w->spare.at + (size_t)i * widest_head;
+    for (int64_t k = 0; k < c->count; k++) {
+        const move *m = &c->moves[k];
+        char *to = m->to == SPARE ? spare : at + (size_t)(m->to * l->heads) * head;
+        const char *from = m->from == SPARE ? spare : at + (size_t)(m->from * l->heads) * head;
+        memcpy(to, from, (size_t)c->position * item);
+    }
 }
 
 static heed_code select_rows(void *self, const heed_rows *r, int64_t sentences, const int32_t *from, heed_error *e)
 {
     writer *w = self;
     const heed_layer_config *l = &w->m->config.layer;
-    int64_t rows = sentences * r->width, old_rows = r->sentences * r->width;
-    const size_t bytes = plane(w, old_rows, w->capacity, widest(w));
-    if (r->position && bytes > w->spare.bytes && !zeros(&w->spare, bytes))
-        return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the keys and values of %lld rows", (long long)rows);
-    for (int i = 0; r->position && i < w->m->config.dec_layers; i++) {
-        gather_past(w, r, &w->layer[i].k, rows, from, l->dk);
-        gather_past(w, r, &w->layer[i].v, rows, from, l->dv);
+    const int64_t rows = sentences * r->width, old_rows = r->sentences * r->width, layers = w->m->config.dec_layers;
+    const size_t number = sizeof(int32_t), each = 2 * sizeof(move) + 2 * number;
+    size_t bytes;
+    if (r->position) {
+        if (!heed_size_mul((size_t)old_rows, each, &bytes) || !enter(&w->moves, bytes) || !enter(&w->spare, plane(w, 2 * layers, w->capacity, widest(w))))
+            return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for rows that change places");
+        move *moves = (move *)(void *)w->moves.at;
+        moving c = {w, moves, plan_moves(moves, rows, old_rows, from, (int32_t *)(void *)(moves + 2 * old_rows)), r->position};
+        heed_parallel(heed_graph_threads_now(r->g), 2 * layers * l->heads, move_head, &c);
     }
     for (int64_t s = 0; r->steps && s < sentences; s++) { /* to the front, so nothing is overwritten too early */
         int64_t old = from[s * r->width] / r->width;

@@ -1,4 +1,5 @@
 /* A decoder steps with kept keys and values to the logits of the plain model. */
+#include "autograd/random.h"
 #include "decoding_world.h"
 
 /* --- the cache -------------------------------------------------------------------------------------------------------------- */
@@ -88,6 +89,45 @@ static void rows_change_places_and_leave(void)
     CU_ASSERT_EQUAL(heed_decoder_select(w.d, 1, (const int32_t[]){0, 2}, &e), HEED_INVALID); /* two sentences into one */
     CU_ASSERT(check_says(e.message, "row 1 cannot go on from row 2"));
     world_free(&w);
+}
+
+/* After every step rows go on from any others of their sentence: in cycles, from the same one, not at all; a sentence leaves now and then. */
+static void rows_change_places_at_random(void)
+{
+    enum { WIDTH = 5, STEPS = 12, ROWS = 4 * WIDTH };
+    heed_error e = {0};
+    heed_transformer_config c = small(false);
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        world w;
+        heed_random random = {.seed = seed};
+        int32_t history[ROWS][STEPS] = {{0}}, next[ROWS][STEPS], ids[ROWS], from[ROWS], flat[ROWS * STEPS];
+        int64_t sentences = 4;
+        CU_ASSERT_FATAL(world_new(&w, &c, HEED_F64));
+        heed_graph_threads(w.g, 2);
+        heed_decoder_start(w.d, sentences, WIDTH, 0, NULL, NULL, &e);
+        for (int t = 0; t < STEPS; t++) {
+            const int64_t rows = sentences * WIDTH;
+            double cached[ROWS * V];
+            for (int r = 0; r < rows; r++) history[r][t] = ids[r] = (int32_t)heed_random_below(&random, V);
+            const double *logits = heed_data(w.g, heed_decoder_step(w.d, ids));
+            CU_ASSERT_PTR_NOT_NULL_FATAL(logits);
+            memcpy(cached, logits, (size_t)(rows * V) * sizeof *cached);
+            for (int r = 0; r < rows; r++) memcpy(flat + r * (t + 1), history[r], (size_t)(t + 1) * sizeof *flat);
+            const double *all = plain(&w, rows, t + 1, flat, NULL, NULL, 0);
+            for (int r = 0; r < rows; r++)
+                for (int v = 0; v < V; v++) CU_ASSERT_DOUBLE_EQUAL(cached[r * V + v], all[(r * (t + 1) + t) * V + v], 1e-12);
+            const int64_t gone = t % 4 == 3 && sentences > 1 ? (int64_t)heed_random_below(&random, (uint64_t)sentences) : sentences;
+            sentences -= gone < sentences;
+            for (int64_t r = 0; r < sentences * WIDTH; r++) {
+                const int64_t was = r / WIDTH + (r / WIDTH >= gone);
+                from[r] = (int32_t)(was * WIDTH + (int64_t)(seed % 2 ? (uint64_t)((r + 1 + t) % WIDTH) : heed_random_below(&random, WIDTH)));
+                memcpy(next[r], history[from[r]], sizeof *next);
+            }
+            memcpy(history, next, sizeof history);
+            CU_ASSERT_EQUAL(heed_decoder_select(w.d, sentences, from, &e), HEED_OK);
+        }
+        world_free(&w);
+    }
 }
 
 static void steps_allocate_nothing(void)
@@ -187,7 +227,8 @@ static void refused_room_stays_refused(void)
 }
 
 CHECK_MAIN("decoder", {"cached logits are plain logits", cached_logits_are_plain_logits},
-           {"rows change places and leave", rows_change_places_and_leave}, {"steps allocate nothing", steps_allocate_nothing},
+           {"rows change places and leave", rows_change_places_and_leave}, {"rows change places at random", rows_change_places_at_random},
+           {"steps allocate nothing", steps_allocate_nothing},
            {"a batch knows nothing of those before", a_batch_knows_nothing_of_those_before},
            {"batches of a size allocate once", batches_of_a_size_allocate_once},
            {"refused room stays refused", refused_room_stays_refused})
