@@ -232,6 +232,7 @@ heed_code heed_execute(heed_graph *g, plan *p)
 heed_code heed_run(heed_graph *g, int count, heed_tensor *const *targets)
 {
     if (g->error.code) return g->error.code;
+    g->once = true;
     bool missing = false;
     for (int i = 0; i < count; i++) {
         const heed_tensor *t = targets[i];

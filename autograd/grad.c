@@ -89,11 +89,13 @@ static heed_tensor *collect(sweep *s, uint32_t id)
     for (const part *p = s->parts[id]; p; p = p->next) count++;
     heed_tensor *sum = s->parts[id]->slice_grad, **dys = arena_alloc(&g->nodes, count * sizeof *dys);
     const slice_grad_attr **all = arena_alloc(&g->nodes, count * sizeof *all);
-    if (!dys || !all) return heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+    slice_grad_attr *own = arena_alloc(&g->nodes, count * sizeof *own); /* a slice's gradient may be from before this derivative */
+    if (!dys || !all || !own) return heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
     count = 0;
     for (const part *p = s->parts[id]; p; p = p->next, count++) {
         dys[count] = p->slice_grad->x[0];
-        all[count] = p->slice_grad->attr;
+        own[count] = *(const slice_grad_attr *)p->slice_grad->attr;
+        all[count] = &own[count];
     }
     if (count > 1) sum = heed_slice_grads(g, (int)count, dys, all);
     s->parts[id] = NULL;
@@ -118,7 +120,10 @@ static bool put_off(sweep *s, const heed_tensor *t, heed_tensor *dy)
     heed_tensor *b = t->x[1];
     if (s->uses[b->id] < 2 || !is_of_few_rows(t->x[0], b, dy)) return false;
     product *p = arena_alloc(&s->g->nodes, sizeof *p);
-    if (!p) return false;
+    if (!p) {
+        heed_graph_fail(s->g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+        return false;
+    }
     *p = (product){t->x[0], dy, s->products[b->id]};
     s->products[b->id] = p;
     return true;
@@ -224,16 +229,20 @@ static bool usable(heed_graph *g, const heed_tensor *t, const char *what)
 
 static heed_tensor *ones_like(heed_graph *g, const heed_tensor *y) { return heed_full(g, (heed_dtype)y->dtype, y->rank, y->shape, 1); }
 
-static void begin_sweep(heed_graph *g)
+/* A vjp may differentiate as well: what it records is part of the derivative that asked it. */
+static bool begin_sweep(heed_graph *g)
 {
-    heed_profile_begin(g, "differentiate");
+    const bool within = g->sweeping;
+    if (!within) heed_profile_begin(g, "differentiate");
     if (g->derived > g->count) g->derived = (uint32_t)g->count;
     g->sweeping = true;
+    return within;
 }
 
 /* `out`: what has been recorded for */
-static void end_sweep(heed_graph *g, size_t count, heed_tensor *const *out)
+static void end_sweep(heed_graph *g, bool within, size_t count, heed_tensor *const *out)
 {
+    if (within) return;
     heed_recall_end(g, count, out);
     g->sweeping = false;
     heed_profile_end(g);
@@ -269,12 +278,12 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         heed_graph_fail(g, HEED_INVALID, "grad: operand %d is %s, which has no gradient", i, heed_dtype_name((heed_dtype)xs[i]->dtype));
         return;
     }
-    heed_tensor **known;
-    begin_sweep(g);
     size_t results;
-    if (heed_recall(g, key_of(g, y, dy, count, xs), &results, &known)) {
+    heed_tensor **known;
+    const bool within = begin_sweep(g);
+    if (!within && heed_recall(g, key_of(g, y, dy, count, xs), &results, &known)) {
         if (count) memcpy(dxs, known, results * sizeof *dxs);
-        end_sweep(g, 0, NULL);
+        end_sweep(g, within, 0, NULL);
         return;
     }
     if (!dy) dy = ones_like(g, y);
@@ -283,7 +292,7 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
     uint8_t *mark = arena_alloc(&g->nodes, top + 1);
     if (!mark || !start(&s, top)) {
         heed_graph_fail(g, HEED_NO_MEMORY, "grad: no memory");
-        end_sweep(g, 0, NULL);
+        end_sweep(g, within, 0, NULL);
         return;
     }
     memset(mark, 0, top + 1);
@@ -299,7 +308,7 @@ void heed_grad(heed_graph *g, heed_tensor *y, heed_tensor *dy, int count, heed_t
         dxs[i] = d ? d : heed_full(g, (heed_dtype)xs[i]->dtype, xs[i]->rank, xs[i]->shape, 0);
     }
     for (int i = 0; i < count && g->error.code; i++) dxs[i] = &g->failed;
-    end_sweep(g, (size_t)count, dxs);
+    end_sweep(g, within, (size_t)count, dxs);
 }
 
 heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, heed_tensor ***targets)
@@ -313,9 +322,9 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
                         heed_shape_text(loss, text, sizeof text));
         return g->error.code;
     }
-    begin_sweep(g);
-    if (heed_recall(g, key_of(g, loss, NULL, -1, NULL), count, targets)) {
-        end_sweep(g, 0, NULL);
+    const bool within = begin_sweep(g);
+    if (!within && heed_recall(g, key_of(g, loss, NULL, -1, NULL), count, targets)) {
+        end_sweep(g, within, 0, NULL);
         return g->error.code;
     }
     sweep s = {.g = g, .to_params = true};
@@ -326,7 +335,7 @@ heed_code heed_record_backward(heed_graph *g, heed_tensor *loss, size_t *count, 
         if (loss->flags & NODE_NEEDS_GRAD) sweep_down(&s, loss->id);
         if (!g->error.code) add_target(&s, loss);
     }
-    end_sweep(g, s.count, s.target);
+    end_sweep(g, within, s.count, s.target);
     *count = s.count;
     *targets = s.target;
     return g->error.code;

@@ -119,6 +119,7 @@ heed_packing heed_graph_packed_now(const heed_graph *g) { return g->training ? H
 void heed_graph_seed(heed_graph *g, uint64_t seed, uint64_t step)
 {
     if (g->immortal) return;
+    if (g->draws) g->content = heed_mix(heed_mix(g->content, seed), step); /* what was drawn is not as it would be drawn now */
     g->seed = seed;
     g->step = step;
 }
@@ -307,6 +308,7 @@ void heed_name_later(heed_graph *g, const char *name, heed_tensor *of, heed_make
 heed_tensor *heed_find(heed_graph *g, const char *name)
 {
     if (g->error.code) return NULL;
+    g->once = true;
     uint64_t hash = text_hash(name);
     for (size_t i = g->name_count; i-- > 0;)
         if (g->names[i].hash == hash && !strcmp(g->names[i].path, name)) return made(g, i);

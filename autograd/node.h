@@ -104,6 +104,10 @@ static inline bool heed_is_of(const heed_graph *g, const heed_tensor *t) { retur
 heed_tensor *heed_copied(heed_graph *g, heed_tensor *t); /* t, or its row-major copy, which is recorded once */
 const char *heed_scope_path(const heed_graph *g, uint32_t scope);
 
+/* The number of a draw in its step, for those that are the graph's own as it is seeded now. */
+static inline uint64_t heed_number_of_draw(const heed_graph *g, heed_draw d) { return d.stream - (g->step << 20); }
+static inline bool heed_is_own_draw(const heed_graph *g, heed_draw d) { return d.seed == g->seed && heed_number_of_draw(g, d) < g->draws; }
+
 extern const heed_op heed_op_leaf;
 extern const heed_op heed_op_accumulate; /* adds its operand to the gradient of parameter number `param` */
 

@@ -126,7 +126,7 @@ typedef struct heed_op {
     heed_kind kind;
     int operands;                                             /* exact number, or -1 for any */
     unsigned flags;
-    size_t attr_size;                                         /* bytes copied from heed_apply's attr */
+    size_t attr_size;                                         /* bytes copied from heed_apply's attr; best without any between members */
     size_t draw;                                              /* 1 + offset of a heed_draw in attr; 0: there is none */
     bool (*shape)(heed_shaping *s);                           /* NULL: views that heed_view alone records */
     void (*vjp)(heed_graph *g, const heed_vjp *v);            /* NULL with HEED_NO_GRADIENT */
@@ -163,6 +163,7 @@ typedef heed_tensor *heed_make_fn(heed_graph *g, heed_tensor *const *x, const vo
 void heed_name_later(heed_graph *g, const char *name, heed_tensor *of, heed_make_fn *make);
 /* The number of this draw for a random op: unique within the graph since reset, the same for equal programs. Seeds by heed_graph_seed. */
 typedef struct heed_draw { uint64_t seed, stream; } heed_draw;
+#define HEED_NO_DRAW ((heed_draw){0, UINT64_MAX}) /* of an op that could draw and does not */
 heed_draw heed_next_draw(heed_graph *g);
 
 #endif

@@ -5,7 +5,7 @@
 enum { RECALLS = 32 };
 
 typedef struct link { heed_tensor **where; uint32_t id; } link; /* a pointer to a node from before */
-typedef struct drawn { heed_draw *to; uint32_t id; } drawn;     /* the draw of a node from before, which the derivative repeats */
+typedef struct drawn { heed_draw *to; uint64_t number; } drawn;
 typedef struct beside { uint32_t id; heed_tensor *view, *copied; } beside; /* what a node remembers, NULL for what it did already */
 
 typedef struct recall {
@@ -20,7 +20,7 @@ typedef struct recall {
     beside *besides;     size_t beside_count;
 } recall;
 
-struct recall_cache { recall recall[RECALLS]; uint64_t clock; recall *now; int within; arena outer; };
+struct recall_cache { recall recall[RECALLS]; uint64_t clock; recall *now; arena outer; };
 
 void heed_recalls_free(heed_graph *g)
 {
@@ -29,7 +29,10 @@ void heed_recalls_free(heed_graph *g)
     g->recalls = NULL;
 }
 
-static heed_draw *draw_of(const heed_tensor *t) { return t->op->draw ? (heed_draw *)(void *)((char *)t->attr + t->op->draw - 1) : NULL; }
+static heed_draw *draw_of(const heed_tensor *t)
+{
+    return t->op->draw && t->attr ? (heed_draw *)(void *)((char *)t->attr + t->op->draw - 1) : NULL;
+}
 
 /* --- taking over ------------------------------------------------------------------------------------------------------------- */
 
@@ -46,7 +49,7 @@ static bool take_over(heed_graph *g, const recall *r)
         tape[r->first + i] = t;
     }
     for (size_t i = 0; i < r->link_count; i++) *r->links[i].where = tape[r->links[i].id];
-    for (size_t i = 0; i < r->draw_count; i++) *r->draws[i].to = *draw_of(tape[r->draws[i].id]);
+    for (size_t i = 0; i < r->draw_count; i++) *r->draws[i].to = (heed_draw){g->seed, (g->step << 20) + r->draws[i].number};
     for (size_t i = 0; i < r->beside_count; i++) {
         const beside *b = &r->besides[i];
         if (b->view) tape[b->id]->view = b->view;
@@ -79,8 +82,7 @@ bool heed_recall(heed_graph *g, uint64_t key, size_t *count, heed_tensor ***out)
 {
     if (!g->recalls) g->recalls = heed_calloc(1, sizeof *g->recalls);
     struct recall_cache *c = g->recalls;
-    if (c && c->now) c->within++;
-    if (!c || c->now || g->eager || g->anomaly) return false;
+    if (!c || g->eager || g->anomaly) return false;
     for (int i = 0; i < RECALLS; i++) {
         recall *r = &c->recall[i];
         if (!r->age || r->key != key || r->first != g->count || !take_over(g, r)) continue;
@@ -119,26 +121,18 @@ static bool find_links(heed_graph *g, recall *r, size_t count, heed_tensor *cons
     return true;
 }
 
-/* False too if a draw is not that of a node from before. */
+/* False too if a draw is not the graph's own: it cannot be known what it will be the next time. */
 static bool find_draws(heed_graph *g, recall *r)
 {
-    size_t own = 0, before = 0;
-    for (size_t id = 0; id < g->count; id++)
-        if (g->tape[id]->op->draw) ++*(id < r->first ? &before : &own);
-    if (!own) return true;
-    const heed_tensor **drawing = arena_alloc(&g->nodes, (before + 1) * sizeof *drawing);
-    r->draws = arena_alloc(&g->nodes, own * sizeof *r->draws);
-    if (!drawing || !r->draws) return false;
-    before = 0;
-    for (uint32_t id = 0; id < r->first; id++)
-        if (g->tape[id]->op->draw) drawing[before++] = g->tape[id];
+    size_t count = 0;
+    for (uint32_t i = 0; i < r->count; i++) count += draw_of(r->node[i]) != NULL;
+    r->draws = arena_alloc(&g->nodes, (count + 1) * sizeof *r->draws);
+    if (!r->draws) return false;
     for (uint32_t i = 0; i < r->count; i++) {
         heed_draw *d = draw_of(r->node[i]);
-        if (!d) continue;
-        size_t k = before;
-        while (k > 0 && memcmp(draw_of(drawing[k - 1]), d, sizeof *d)) k--;
-        if (k == 0) return false;
-        r->draws[r->draw_count++] = (drawn){d, drawing[k - 1]->id};
+        if (!d || d->stream == HEED_NO_DRAW.stream) continue;
+        if (!heed_is_own_draw(g, *d)) return false;
+        r->draws[r->draw_count++] = (drawn){d, heed_number_of_draw(g, *d)};
     }
     return true;
 }
@@ -176,10 +170,7 @@ void heed_recall_end(heed_graph *g, size_t count, heed_tensor *const *out)
 {
     struct recall_cache *c = g->recalls;
     recall *r = c ? c->now : NULL;
-    if (!r || c->within) {
-        if (r) c->within--;
-        return;
-    }
+    if (!r) return;
     if (!g->error.code && !g->once && keep(g, r, count, out)) r->age = ++c->clock;
     r->memory = g->nodes;
     g->nodes = c->outer;

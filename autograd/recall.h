@@ -10,8 +10,8 @@
 
 #include "autograd/node.h"
 
-/* Before a derivative is recorded: takes it over from a graph before, if one had this `key`; then true, and *out are its *count results. Else what is
- * recorded until heed_recall_end is kept for the key; one derivative within another is part of that. */
+/* Before a derivative is recorded, unless it is part of another one: takes it over from a graph before, if one had this `key`; then true, and *out are
+ * its *count results. Else what is recorded until heed_recall_end is kept for the key. */
 bool heed_recall(heed_graph *g, uint64_t key, size_t *count, heed_tensor ***out);
 /* It is there, taken over or recorded; these are the results of one that was recorded. */
 void heed_recall_end(heed_graph *g, size_t count, heed_tensor *const *out);

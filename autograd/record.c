@@ -89,9 +89,9 @@ static uint64_t content_of(const heed_graph *g, const heed_op *op, const char *a
         if (op->draw && i == op->draw - 1) {
             heed_draw d;
             memcpy(&d, attr + i, sizeof d);
-            const uint64_t number = d.stream - (g->step << 20);
-            bool own = d.seed == g->seed && number < g->draws;
-            word = own ? number : heed_mix(d.seed, d.stream);
+            const bool own = heed_is_own_draw(g, d);
+            h = heed_mix(heed_mix(h, own), own ? heed_number_of_draw(g, d) : d.seed);
+            word = own ? 0 : d.stream;
             i += 8;
         }
         h = heed_mix(h, word);
@@ -242,14 +242,17 @@ heed_tensor *heed_view(heed_graph *g, const heed_op *op, heed_tensor *x, const v
         s.stride[i] = stride[i];
     }
     t = finish(g, t, &s);
-    if (!g->error.code) x->view = t;
-    return t;
+    if (g->error.code) return &g->failed;
+    g->content = heed_mix(g->content, x->id);
+    return x->view = t;
 }
 
 heed_tensor *heed_copied(heed_graph *g, heed_tensor *t)
 {
     if (t->flags & NODE_CONTIGUOUS) return t;
-    if (!t->copied) t->copied = heed_contiguous(g, t);
+    if (t->copied) return t->copied;
+    t->copied = heed_contiguous(g, t);
+    g->content = heed_mix(g->content, t->id);
     return t->copied;
 }
 

@@ -53,8 +53,7 @@ const heed_op heed_op_attention_weights = {.name = "attention_weights", .kind = 
 typedef struct attention_attr {
     double scale, dropout;
     heed_draw draw;
-    bool causal, lengths, mask;
-    int which; /* attention_part: 0 query, 1 key, 2 value */
+    int16_t causal, lengths, mask, which; /* attention_part: 0 query, 1 key, 2 value */
 } attention_attr;
 
 enum { MOST = 7 };
@@ -370,8 +369,8 @@ static bool take_operands(heed_graph *g, heed_tensor *q, heed_tensor *k, heed_te
                         heed_shape_text(o->mask, tv, sizeof tv), heed_shape_text(q, tq, sizeof tq), heed_shape_text(k, tk, sizeof tk));
         return false;
     }
-    *a = (attention_attr){.scale = o->scale != 0 ? o->scale : 1 / sqrt((double)heed_dim(q, 3)), .causal = o->causal,
-                          .lengths = o->lengths != NULL, .mask = o->mask != NULL};
+    *a = (attention_attr){.scale = o->scale != 0 ? o->scale : 1 / sqrt((double)heed_dim(q, 3)), .draw = HEED_NO_DRAW,
+                          .causal = o->causal, .lengths = o->lengths != NULL, .mask = o->mask != NULL};
     if (o->dropout > 0 && heed_graph_is_training(g)) {
         a->dropout = o->dropout;
         a->draw = heed_next_draw(g);

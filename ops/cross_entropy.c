@@ -12,7 +12,7 @@
  * and zeros in rows whose target is to be ignored. L is an operand that must be logsumexp(x): it is computed once and serves
  * both, so that scores are read once forward and once backward. cross_entropy's whole derivative is given through x; through L
  * there is none. `plain`: q = 0, which the second derivative needs. A target that is no column gives NaN. */
-typedef struct entropy_attr { int64_t ignore; double smoothing; bool plain; } entropy_attr;
+typedef struct entropy_attr { int64_t ignore; double smoothing; int64_t plain; } entropy_attr;
 
 #define ENTROPY(T, V, N, suffix)                                                                                  \
     HEED_ISA_DECLARE(heed_tile_fn, cross_entropy_##suffix);                                                       \
@@ -171,10 +171,10 @@ static bool unpick_shape(heed_shaping *s)
     return true;
 }
 
-typedef struct tokens_attr { pick_attr pick; heed_dtype dtype; } tokens_attr;
+typedef struct tokens_attr { pick_attr pick; int64_t dtype; } tokens_attr;
 static bool tokens_shape(heed_shaping *s)
 {
-    s->dtype = ((const tokens_attr *)s->attr)->dtype;
+    s->dtype = (heed_dtype)((const tokens_attr *)s->attr)->dtype;
     s->rank = 2;
     s->shape[0] = s->shape[1] = 1;
     return true;

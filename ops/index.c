@@ -8,7 +8,7 @@
 
 enum { TASK = 1 << 14, LANES = 64 };
 
-typedef struct index_attr { int axis; int64_t size; } index_attr; /* size: of the axis in an adjoint's result */
+typedef struct index_attr { int axis, filler; int64_t size; } index_attr; /* size: of the axis in an adjoint's result */
 
 /* A shape around an axis: [outer, n, inner]. */
 typedef struct around { int64_t outer, n, inner; } around;
@@ -236,8 +236,9 @@ static bool gather_shape(heed_shaping *s)
 
 static void gather_vjp(heed_graph *g, const heed_vjp *v)
 {
-    int axis = ((const index_attr *)v->attr)->axis;
-    if (v->need[0]) v->dx[0] = heed_scatter_add(g, v->dy, axis, v->x[1], heed_dim(v->x[0], axis));
+    const int axis = ((const index_attr *)v->attr)->axis;
+    const index_attr back = {.axis = axis, .size = heed_dim(v->x[0], axis)};
+    if (v->need[0]) v->dx[0] = heed_apply(g, &heed_op_scatter_add, 2, (heed_tensor *[]){v->dy, v->x[1]}, &back);
 }
 
 static int64_t gather_tasks(const heed_call *c, int phase)
@@ -334,7 +335,7 @@ const heed_op heed_op_scatter_add = {.name = "scatter_add", .kind = HEED_KERNEL,
 
 heed_tensor *heed_scatter_add(heed_graph *g, heed_tensor *x, int axis, heed_tensor *ids, int64_t size)
 {
-    index_attr a = {axis, size};
+    index_attr a = {.axis = axis, .size = size};
     if (size < 0) return heed_graph_fail(g, HEED_INVALID, "scatter_add: an axis of size %lld cannot be", (long long)size);
     if (heed_axis(g, "scatter_add", x, &a.axis)) ids_fit(g, "scatter_add", ids, size);
     return heed_apply(g, &heed_op_scatter_add, 2, (heed_tensor *[]){x, ids}, &a);

@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 typedef struct triangle_attr { int64_t diagonal; } triangle_attr;
-typedef struct range_attr { double start, step; int64_t count; heed_dtype dtype; } range_attr;
+typedef struct range_attr { double start, step; int64_t count, dtype; } range_attr;
 
 /* tril   y_ij = x_ij where j - i <= diagonal, else 0      dx = tril(dy)
  * triu   y_ij = x_ij where j - i >= diagonal, else 0      dx = triu(dy)
@@ -108,7 +108,7 @@ heed_tensor *heed_masked_fill(heed_graph *g, heed_tensor *x, heed_tensor *mask, 
 static bool arange_shape(heed_shaping *s)
 {
     const range_attr *a = s->attr;
-    s->dtype = a->dtype;
+    s->dtype = (heed_dtype)a->dtype;
     s->rank = 1;
     s->shape[0] = a->count;
     return true;
@@ -126,7 +126,7 @@ heed_tensor *heed_arange(heed_graph *g, heed_dtype dtype, int64_t count, double 
     return heed_apply(g, &heed_op_arange, 0, NULL, &(range_attr){start, step, count, dtype});
 }
 
-typedef struct one_hot_attr { int64_t classes; heed_dtype dtype; } one_hot_attr;
+typedef struct one_hot_attr { int64_t classes, dtype; } one_hot_attr;
 
 static bool one_hot_shape(heed_shaping *s)
 {
@@ -134,7 +134,7 @@ static bool one_hot_shape(heed_shaping *s)
     heed_shape_like(s, s->x[0]);
     if (s->dtype != HEED_I32) return heed_reject(s, "ids are %s, they must be int32", heed_dtype_name(s->dtype));
     s->shape[s->rank - 1] = a->classes;
-    s->dtype = a->dtype;
+    s->dtype = (heed_dtype)a->dtype;
     return true;
 }
 

@@ -15,7 +15,7 @@
  * G is linear and symmetric, so with u the gradient of y, a = mean(u h) and b = mean(v h)
  *             dv = G(u),   dx = -r (b G(u) + a G(v)) - r^2 h (mean(u v) - mean u mean v - a b)
  * (the products with mean v are missing for the root mean square). */
-typedef struct norm_attr { double eps; int center; } norm_attr;
+typedef struct norm_attr { double eps; int64_t center; } norm_attr;
 
 static inline float norm_root_vf(float x) { return sqrtf(x); }
 static inline double norm_root_vd(double x) { return sqrt(x); }

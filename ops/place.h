@@ -16,7 +16,7 @@ void heed_place_put(const heed_call *c, int64_t task, int i, const heed_place *a
 
 /* slice_grad, of one slice or of several slices of one tensor: `all` names the places of several. */
 typedef struct slice_grad_attr {
-    int rank;
+    int64_t rank;
     int64_t shape[HEED_MAX_RANK];
     heed_place place;
     const struct slice_grad_attr *const *all;

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-typedef struct sinusoid_attr { heed_dtype dtype; int64_t start, length, d; } sinusoid_attr;
+typedef struct sinusoid_attr { int64_t dtype, start, length, d; } sinusoid_attr;
 
 typedef void sinusoid_row(int64_t n, float *y, const double *angle);
 HEED_ISA_DECLARE(sinusoid_row, sinusoid_f32);
@@ -37,7 +37,7 @@ static bool sinusoid_shape(heed_shaping *s)
     if (a->dtype > HEED_F64) return heed_reject(s, "dtype %s is not a float", heed_dtype_name(a->dtype));
     if (a->length < 0 || a->d < 0 || a->start < 0)
         return heed_reject(s, "start %lld, length %lld and width %lld must not be negative", (long long)a->start, (long long)a->length, (long long)a->d);
-    s->dtype = a->dtype;
+    s->dtype = (heed_dtype)a->dtype;
     s->rank = 2;
     s->shape[0] = a->length;
     s->shape[1] = a->d;

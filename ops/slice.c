@@ -43,7 +43,7 @@ static bool slice_grad_shape(heed_shaping *s)
 {
     const slice_grad_attr *a = s->attr;
     if (!heed_shape_float(s)) return false;
-    s->rank = a->rank;
+    s->rank = (int)a->rank;
     memcpy(s->shape, a->shape, sizeof a->shape);
     return true;
 }

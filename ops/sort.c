@@ -7,7 +7,7 @@
 #if HEED_ISA_BASE
 
 /* argsort   the indices of the k first elements along the last axis in the order wanted, equal ones by index; no gradient */
-typedef struct argsort_attr { int64_t k; bool descending; } argsort_attr;
+typedef struct argsort_attr { int64_t k, descending; } argsort_attr;
 
 /* An element by key: keys as unsigned integers order as the elements do, and `index` decides between equal ones. */
 typedef struct item { uint64_t key; int64_t index; } item;

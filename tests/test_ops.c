@@ -78,13 +78,11 @@ static void keep_bits(bits *b, heed_graph *g, heed_tensor *t)
     b->size += size;
 }
 
-/* The result and its gradients, computed by so many threads; whether the op was recorded, and the largest tensor's size. */
-static bool run_case(const char *name, const heed_op *op, const op_case *c, heed_dtype real, void *const *data, int threads, bits *b, bool *found, int64_t *largest)
+/* The result and its gradients; whether the op was recorded, and the largest tensor's size. */
+static bool run_on(heed_graph *g, const char *name, const heed_op *op, const op_case *c, heed_dtype real, void *const *data, bits *b, bool *found, int64_t *largest)
 {
-    heed_graph *g = heed_graph_new();
     heed_tensor *x[MOST_INPUTS], *reals[MOST_INPUTS], *dx[MOST_INPUTS];
     int n = input_count(c), count = 0;
-    heed_graph_threads(g, threads);
     heed_graph_training(g, c->training);
     for (int i = 0; i < n; i++) {
         x[i] = heed_input(g, c->x[i].dtype == HEED_F64 ? real : c->x[i].dtype, c->x[i].rank, c->x[i].shape, data[i]);
@@ -106,8 +104,53 @@ static bool run_case(const char *name, const heed_op *op, const op_case *c, heed
     }
     bool ok = !heed_graph_error(g)->code;
     if (!ok) fprintf(stderr, "\n    %s, %s: %s\n", name, c->label, heed_graph_error(g)->message);
+    return ok;
+}
+
+static bool run_case(const char *name, const heed_op *op, const op_case *c, heed_dtype real, void *const *data, int threads, bits *b, bool *found, int64_t *largest)
+{
+    heed_graph *g = heed_graph_new();
+    heed_graph_threads(g, threads);
+    bool ok = run_on(g, name, op, c, real, data, b, found, largest);
     heed_graph_free(g);
     return ok;
+}
+
+/* --- taken over from a graph before ----------------------------------------------------------------------------------------------- */
+
+/* What functions called next find on the stack. */
+static __attribute__((noinline)) void scribble(int byte)
+{
+    unsigned char stack[1 << 14];
+    memset(stack, byte, sizeof stack);
+    __asm__ volatile("" : : "r"(stack) : "memory");
+}
+
+/* The derivative that a graph before recorded gives the same bits; and it is known again: there are no bytes between an attribute's members. */
+static void check_again(const char *name, const heed_op *op, const op_case *c, void *const weight[2], bool *found, int64_t *largest)
+{
+    void *data[MOST_INPUTS + 1];
+    int n = input_count(c);
+    for (int i = 0; i < n; i++) data[i] = make_input(&c->x[i], HEED_F64, (uint64_t)i);
+    data[n] = weight[HEED_F64];
+    heed_graph *g = heed_graph_new();
+    heed_graph_threads(g, 1);
+    bits first = {0}, again = {0};
+    CU_ASSERT(run_on(g, name, op, c, HEED_F64, data, &first, found, largest));
+    for (int turn = 0; turn < 3; turn++) {
+        const uint64_t content = g->content, hash = g->hash;
+        heed_graph_reset(g);
+        again.size = 0;
+        scribble(turn % 2 ? 0 : 255);
+        CU_ASSERT(run_on(g, name, op, c, HEED_F64, data, &again, found, largest));
+        bool same = first.size == again.size && !memcmp(first.p, again.p, first.size) && hash == g->hash;
+        if (!same || content != g->content) fprintf(stderr, "\n    %s, %s: another %s the next time\n", name, c->label, same ? "content" : "graph");
+        CU_ASSERT(same && content == g->content);
+    }
+    heed_graph_free(g);
+    heed_free(first.p);
+    heed_free(again.p);
+    for (int i = 0; i < n; i++) heed_free(data[i]);
 }
 
 static void check_threads(const char *name, const heed_op *op, const op_case *c, void *const weight[2], bool *found, int64_t *largest)
@@ -177,6 +220,7 @@ static void every_op(void)
             const op_case *c = &table[i].list->cases[k];
             check_threads(name, op, c, weights, &found, &largest);
             if (c->large) continue;
+            check_again(name, op, c, weights, &found, &largest);
             heed_gradcheck_report r = check_gradients(name, op, c);
             first = fmax(first, r.first);
             second = fmax(second, r.second);

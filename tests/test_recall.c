@@ -2,6 +2,7 @@
  * derivative is asked again. */
 #include "autograd/node.h"
 #include "check.h"
+#include "ops/dropout.h"
 #include "random_graph.h"
 #include "refusals.h"
 
@@ -17,7 +18,7 @@ static void make_data(void)
 
 /* --- an op whose derivative counts how often it is asked ---------------------------------------------------------------------------- */
 
-typedef enum asked { PLAIN, NAMES, KEEPS, READS, DRAWS, SCOPES, NESTS } asked;
+typedef enum asked { PLAIN, NAMES, FINDS, KEEPS, READS, DRAWS, SCOPES, NESTS } asked;
 typedef struct cubed_attr { double factor; asked what; } cubed_attr;
 static int times_asked;
 static const double one_number[N] = {1, 1, 1, 1, 1, 1};
@@ -36,6 +37,7 @@ static void cubed_vjp(heed_graph *g, const heed_vjp *v)
     heed_tensor *slope = heed_scale(g, heed_mul(g, v->x[0], v->x[0]), 3 * a->factor), *own = v->x[0], *inner;
     switch (a->what) {
     case NAMES: heed_name(g, slope, "slope"); break;
+    case FINDS: heed_find(g, "slope"); break;
     case KEEPS: heed_keep(g, slope); break;
     case READS: slope = heed_mul(g, slope, heed_input(g, HEED_F64, 1, (int64_t[]){N}, one_number)); break;
     case DRAWS: slope = heed_dropout(g, slope, 0.5); break;
@@ -102,7 +104,7 @@ static void asked_once(void)
 
 static void what_cannot_be_taken_over_is_asked_again(void)
 {
-    static const asked all[] = {NAMES, KEEPS, READS, DRAWS, SCOPES};
+    static const asked all[] = {NAMES, FINDS, KEEPS, READS, DRAWS, SCOPES};
     make_data();
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         heed_graph *g = heed_graph_new();
@@ -195,6 +197,80 @@ static void draws_are_those_of_the_step(void)
     heed_graph_free(g);
 }
 
+/* An attention that draws nothing is no draw, whatever the seed. */
+static void no_draw_is_none(void)
+{
+    enum { T = 8, D = 8 };
+    make_data();
+    for (uint64_t seed = 0; seed < 2; seed++) {
+        heed_graph *g = heed_graph_new();
+        heed_graph_training(g, true);
+        for (uint64_t step = 0; step < 4; step++) {
+            heed_graph_reset(g);
+            heed_graph_seed(g, seed, step);
+            heed_tensor *x = heed_input(g, HEED_F64, 4, (int64_t[]){1, 1, T, D}, data), *a = heed_dropout(g, x, 0.5), *dx;
+            heed_grad(g, heed_sum(g, heed_attention(g, a, a, a, NULL), HEED_ALL, false), NULL, 1, &x, &dx);
+            heed_run(g, 2, (heed_tensor *[]){a, dx});
+            for (int i = 0; i < T * D; i++) CU_ASSERT((((const double *)heed_data(g, a))[i] != 0) == (((const double *)heed_data(g, dx))[i] != 0));
+        }
+        heed_graph_free(g);
+    }
+}
+
+/* Another seed in the middle of a graph: a draw from before is not what the same number would be now. */
+static void draws_of_another_seed(void)
+{
+    make_data();
+    heed_graph *g = heed_graph_new();
+    const int64_t n = 64;
+    heed_graph_training(g, true);
+    for (uint64_t turn = 0; turn < 4; turn++) {
+        heed_graph_reset(g);
+        heed_graph_seed(g, 3, 0);
+        heed_draw draw = heed_next_draw(g);
+        heed_graph_seed(g, turn % 2 ? 4 : 3, 0);
+        heed_tensor *x = numbers(g, n), *y = heed_dropout_by(g, x, 0.5, draw), *dx;
+        heed_grad(g, heed_sum(g, y, HEED_ALL, false), NULL, 1, &x, &dx);
+        heed_run(g, 2, (heed_tensor *[]){y, dx});
+        for (int i = 0; i < n; i++) CU_ASSERT((((const double *)heed_data(g, y))[i] != 0) == (((const double *)heed_data(g, dx))[i] != 0));
+    }
+    heed_graph_free(g);
+}
+
+/* --- one derivative that takes part in another ---------------------------------------------------------------------------------------- */
+
+static void differentiate_something_else(heed_graph *g)
+{
+    heed_tensor *x = numbers(g, N), *dx, *y = heed_sum(g, heed_exp(g, heed_slice(g, heed_tanh(g, x), 0, 2, 5, 1)), HEED_ALL, false);
+    for (int i = 0; i < 6; i++) y = heed_scale(g, y, 2);
+    heed_grad(g, y, NULL, 1, &x, &dx);
+    heed_graph_reset(g);
+}
+
+/* The gradient of a slice from a derivative that is recorded each time goes into one that is kept. */
+static void nothing_is_held_of_what_is_not_kept(void)
+{
+    make_data();
+    heed_graph *g = heed_graph_new();
+    double first[N];
+    for (int turn = 0; turn < 4; turn++) {
+        heed_tensor *x = numbers(g, N), *h = heed_add(g, x, x), *part = heed_slice(g, h, 0, 1, 4, 1), *dh, *dx;
+        cubed_attr a;
+        memset(&a, 0, sizeof a);
+        a.factor = 1;
+        a.what = NAMES;
+        heed_grad(g, heed_sum(g, heed_apply(g, &cubed, 1, &part, &a), HEED_ALL, false), NULL, 1, &h, &dh);
+        heed_grad(g, h, dh, 1, &x, &dx);
+        const double *d = heed_data(g, dx);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+        if (turn == 0) memcpy(first, d, sizeof first);
+        CU_ASSERT(!memcmp(first, d, sizeof first));
+        heed_graph_reset(g);
+        if (turn) differentiate_something_else(g);
+    }
+    heed_graph_free(g);
+}
+
 /* --- random graphs ------------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct seen { uint64_t hash; size_t count; double value[3]; } seen;
@@ -266,6 +342,21 @@ static bool descends(void *weight)
     return ok;
 }
 
+/* One allocation alone is refused: some can be done without. */
+static void *refuse_one(void *context, void *p, size_t old, size_t size)
+{
+    check_budget *b = context;
+    (void)old;
+    if (!size) {
+        b->live--;
+        free(p);
+        return NULL;
+    }
+    if (b->left-- == 0) return NULL;
+    b->live++;
+    return malloc(size);
+}
+
 static void backward_and_refused_memory(void)
 {
     make_data();
@@ -273,9 +364,19 @@ static void backward_and_refused_memory(void)
     for (int i = 0; i < 3; i++) exact -= 0.2 * data[1] * (exact * data[1] - 1);
     CU_ASSERT(check_refusals(descends, &weight) > 0);
     CU_ASSERT(near(weight, exact));
+    check_budget b = {0};
+    for (int nth = 0; b.left < 0 || nth == 0; nth++) {
+        b = (check_budget){nth, 0};
+        heed_set_allocator(refuse_one, &b);
+        if (descends(&weight)) CU_ASSERT(near(weight, exact));
+        heed_set_allocator(NULL, NULL);
+        CU_ASSERT_EQUAL(b.live, 0);
+    }
 }
 
 CHECK_MAIN("recall", {"a derivative is asked once", asked_once}, {"what cannot be taken over is asked again", what_cannot_be_taken_over_is_asked_again},
            {"one within another", one_within_another_is_part_of_it}, {"more than are kept", many}, {"nothing of a graph stays", nothing_of_a_graph_stays},
-           {"draws are those of the step", draws_are_those_of_the_step}, {"random graphs are the same", graphs_are_the_same},
+           {"draws are those of the step", draws_are_those_of_the_step}, {"no draw is none", no_draw_is_none},
+           {"draws of another seed", draws_of_another_seed}, {"nothing is held of what is not kept", nothing_is_held_of_what_is_not_kept},
+           {"random graphs are the same", graphs_are_the_same},
            {"backward, and every allocation refused", backward_and_refused_memory})
