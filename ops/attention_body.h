@@ -9,11 +9,11 @@ static REAL *FN(take)(REAL **scratch, int64_t count)
     return p;
 }
 
-/* B for GEMM(multiply) with m rows: where it lies if that is as good, else packed into `panels`. */
-static const REAL *FN(operand)(REAL *panels, const REAL *b, int64_t b_row, int64_t m, int64_t k, int64_t n, int64_t *row)
+/* B for GEMM(multiply), with few rows or more: where it lies if that is as good, else packed into `panels`. */
+static const REAL *FN(operand)(REAL *panels, const REAL *b, int64_t b_row, int few, int64_t k, int64_t n, int64_t *row)
 {
     *row = b_row;
-    if (n % LANES == 0 && (k <= 16 || m <= FEW_QUERIES)) return b;
+    if (n % LANES == 0 && (k <= 16 || few)) return b;
     *row = 0;
     GEMM(pack)(panels, b, b_row, 1, k, n);
     return panels;
@@ -143,7 +143,7 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
     REAL *maximum = FN(take)(&scratch, part.count), *sum = FN(take)(&scratch, part.count), *factor = FN(take)(&scratch, s_row + 2 * LANES);
     const REAL *queries = ROW(p->q, const REAL, b, h, part.at);
     int64_t q_row = p->q.row;
-    if (part.count > FEW_QUERIES) {
+    if (!p->few) {
         REAL *copy = FN(take)(&scratch, part.count * FN(pitch)(dk));
         FN(copy_rows)(copy, queries, q_row, part.count, dk);
         queries = copy;
@@ -161,13 +161,13 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
         const bool more = key + keys < seen_by_last;
         const int64_t then = more ? key + keys : 0, b2 = more ? b : next / p->heads, h2 = more ? h : next % p->heads;
         const REAL *k = ROW(p->k, const REAL, b, h, key), *next_k = ROW(p->k, const REAL, b2, h2, then), *next_v = ROW(p->v, const REAL, b2, h2, then);
-        if (part.count > FEW_QUERIES) GEMM(pack)(k_panels, k, 1, p->k.row, dk, keys);
-        const REAL *v = FN(operand)(v_panels, ROW(p->v, const REAL, b, h, key), p->v.row, part.count, keys, dv, &v_row);
+        if (!p->few) GEMM(pack)(k_panels, k, 1, p->k.row, dk, keys);
+        const REAL *v = FN(operand)(v_panels, ROW(p->v, const REAL, b, h, key), p->v.row, p->few, keys, dv, &v_row);
         for (int64_t i0 = 0; i0 < part.count; i0 += p->query_block) {
             int64_t rows = lower(part.count - i0, p->query_block), count = lower(visible(p, b, part.at + i0 + rows - 1) - key, keys);
             if (count <= 0) continue;
             const REAL *q = queries + i0 * q_row;
-            if (part.count > FEW_QUERIES) GEMM(multiply)(rows, count, dk, q, q_row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
+            if (!p->few) GEMM(multiply)(rows, count, dk, q, q_row, 1, k_panels, 0, dk, score, s_row, (REAL)p->scale, 0);
             else FN(few_scores)(p, rows, count, q, q_row, k, next_k, score, s_row);
             for (int64_t i = 0; i < rows; i += LANES) {
                 const int64_t t = part.at + i0 + i, n = lower(rows - i, LANES);
@@ -187,7 +187,7 @@ static void FN(forward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span part
                         for (int64_t d = 0; d < o_row; d += LANES) V(store)(o + d, V(set)(before[r]) * V(load)(o + d));
                 }
             }
-            if (v_row && part.count <= FEW_QUERIES) FN(few_values)(p, rows, count, score, s_row, v, next_v, out + i0 * o_row, o_row, key > 0);
+            if (v_row && p->few) FN(few_values)(p, rows, count, score, s_row, v, next_v, out + i0 * o_row, o_row, key > 0);
             else GEMM(multiply)(rows, dv, count, score, s_row, 1, v, v_row, keys, out + i0 * o_row, o_row, 1, key > 0);
         }
     }
@@ -264,7 +264,7 @@ static void FN(backward)(const heed_sdpa *p, int64_t b, int64_t h, gemm_span par
         const REAL *k = ROW(p->k, const REAL, b, h, key);
         GEMM(pack)(kt_panels, k, 1, p->k.row, dk, keys);
         GEMM(pack)(vt_panels, ROW(p->v, const REAL, b, h, key), 1, p->v.row, dv, keys);
-        k = FN(operand)(k_panels, k, p->k.row, p->queries, keys, dk, &k_row);
+        k = FN(operand)(k_panels, k, p->k.row, p->few, keys, dk, &k_row);
         for (int64_t block = blocks; block-- > 0;) { /* the last queries see all keys, so they come first: later ones add */
             int64_t t0 = first + block * p->query_block, rows = lower(p->queries - t0, p->query_block);
             int64_t count = lower(visible(p, b, t0 + rows - 1) - key, keys);

@@ -28,7 +28,9 @@ static inline int64_t first_to_see(const heed_sdpa *p, int64_t key) { return p->
 /* Distance of the rows of a block of scores: whole vectors, and no multiple of a page. */
 static inline int64_t score_row(int64_t keys) { return (keys + 15) / 16 * 16 + 16; }
 
-enum { FEW_QUERIES = 4, STRETCH = 8 }; /* so few that keys and values are better read where they lie, so many of these at a time */
+/* Queries so few that keys and values are better read where they lie, STRETCH of these at a time; the same for more queries if a row is LONG, where
+ * there are enough registers. */
+enum { FEW_QUERIES = 4, MORE_QUERIES = 6, LONG = 256 /* bytes */, STRETCH = 8 };
 
 #define ROW(rows, type, b, h, t) ((type *)(rows).at + (b) * (rows).batch + (h) * (rows).head + (t) * (rows).row)
 
@@ -94,7 +96,8 @@ void heed_sdpa_prepare_isa(heed_sdpa *p, int backward, heed_isa isa)
     if (!p->phases) return;
 
     int64_t most = backward ? (p->causal ? 8 : 4) * lanes : lower(WHOLE, WHOLE_PANELS * lanes / (width + p->qk_depth + p->v_depth));
-    p->whole = p->queries > FEW_QUERIES && p->keys <= most && (!backward || p->queries <= most);
+    p->few = p->queries <= (isa == HEED_AVX512 && !backward && p->qk_depth * bytes >= LONG ? MORE_QUERIES : FEW_QUERIES);
+    p->whole = !p->few && p->keys <= most && (!backward || p->queries <= most);
     if (p->whole) {
         prepare_whole(p, bytes, width);
         return;

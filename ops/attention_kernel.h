@@ -41,7 +41,7 @@ typedef struct heed_sdpa {
                                            * rounded up to a multiple of 4 */
 
     /* Written by heed_sdpa_prepare; read `phases`, `shared` and `scratch`, leave the rest. */
-    int phases, backward, whole;          /* whole: all keys are one block (attention_whole.h) */
+    int phases, backward, few, whole;     /* few queries: keys and values are read where they lie; whole: all keys are one block (attention_whole.h) */
     size_t shared, scratch;               /* bytes once a call and once a thread, both 64-byte aligned; 0: NULL will do */
     heed_isa isa;
     int64_t query_block, key_block;       /* what is multiplied at once */

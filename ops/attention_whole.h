@@ -104,7 +104,7 @@ static void FN(forward_whole)(const heed_sdpa *p, int64_t b, int64_t h, gemm_spa
     REAL *v_panels = FN(take)(&scratch, gemm_panels(dv, p->keys, bytes)), *lse = (REAL *)p->lse + pair * p->queries;
     const REAL *k = ROW(p->k, const REAL, b, h, 0), *v = ROW(p->v, const REAL, b, h, 0);
     int64_t v_row = p->v.row;
-    if (seen > 0) v = FN(operand)(v_panels, v, p->v.row, part.count, seen, dv, &v_row);
+    if (seen > 0) v = FN(operand)(v_panels, v, p->v.row, part.count <= FEW_QUERIES, seen, dv, &v_row);
     for (int64_t t = part.at; t < stop; t += W) {
         const int64_t rows = lower(stop - t, W), wide = gemm_parts(rows, LANES) * LANES, count = visible(p, b, t + rows - 1);
         if (count <= 0) {
@@ -175,7 +175,7 @@ static void FN(backward_whole)(const heed_sdpa *p, int64_t b, int64_t h, REAL *s
     int64_t k_row = p->k.row, q_row, do_row;
     FN(zero_rows)(p->d_k, b, h, seen, p->keys, dk);
     FN(zero_rows)(p->d_v, b, h, seen, p->keys, dv);
-    if (seen > 0) kb = FN(operand)(k_panels, k, p->k.row, p->queries, seen, dk, &k_row);
+    if (seen > 0) kb = FN(operand)(k_panels, k, p->k.row, p->few, seen, dk, &k_row);
     int later = 0; /* the last queries see all keys that are seen, so they come first */
     for (int64_t panel = gemm_parts(p->queries, W); panel-- > 0;) {
         const int64_t t = panel * W, rows = lower(p->queries - t, W), wide = gemm_parts(rows, LANES) * LANES, count = visible(p, b, t + rows - 1);
@@ -192,11 +192,11 @@ static void FN(backward_whole)(const heed_sdpa *p, int64_t b, int64_t h, REAL *s
         for (int64_t i = 0; i < wide; i += LANES)
             FN(backward_columns)(p, score + i, kept + i, d + i, pair, t + i, count, V(load_edge)(lse + t + i, lower(rows - i, LANES)));
         if (p->d_v.at) {
-            d_o = FN(operand)(do_panels, d_o, p->d_o.row, count, rows, dv, &do_row);
+            d_o = FN(operand)(do_panels, d_o, p->d_o.row, count <= FEW_QUERIES, rows, dv, &do_row);
             GEMM(multiply)(count, dv, rows, kept, W, 1, d_o, do_row, rows, ROW(p->d_v, REAL, b, h, 0), p->d_v.row, 1, later);
         }
         if (p->d_k.at) {
-            q = FN(operand)(q_panels, q, p->q.row, count, rows, dk, &q_row);
+            q = FN(operand)(q_panels, q, p->q.row, count <= FEW_QUERIES, rows, dk, &q_row);
             GEMM(multiply)(count, dk, rows, d, W, 1, q, q_row, rows, ROW(p->d_k, REAL, b, h, 0), p->d_k.row, (REAL)p->scale, later);
         }
         if (p->d_q.at) GEMM(multiply)(rows, dk, count, d, 1, W, kb, k_row, seen, ROW(p->d_q, REAL, b, h, t), p->d_q.row, (REAL)p->scale, 0);

@@ -237,6 +237,7 @@ static void every_option(void)
             check((setting){3, 2, 19, 37, 24, 17, options, f64, 1});
             check((setting){3, 2, 37, 19, 16, 32, options, f64, 3});
             check((setting){1, 1, 33, 33, 64, 64, options, f64, 1});
+            for (int64_t few = 3; few <= 7; few++) check((setting){2, 2, few, 29, 64, 48, options, f64, 1}); /* keys of long rows */
         }
 }
 
