@@ -112,7 +112,8 @@ typedef struct product_attr { heed_packing how; int64_t k; } product_attr;
 enum {
     TASK_BYTES = 64 << 10,    /* of panels that a task reads, when rows are few */
     TASK_WORK = 1 << 19,      /* multiplications that outweigh fetching a task */
-    MOST_ROWS = PACKED_ROWS     /* float32: beyond these gemm.h multiplies by the panels */
+    MANY_ROWS = 64,           /* float32: beyond these gemm.h multiplies by the panels where a is too large to stay in L2 for all of them */
+    NEAR = 1 << 17            /* elements of a that stay there */
 };
 
 typedef struct product {
@@ -136,7 +137,11 @@ static product product_of(const heed_call *c)
 }
 
 /* The product as gemm.h does it, where rows are many. */
-static bool is_large(const heed_call *c, const product *p) { return p->m > MOST_ROWS && ((const product_attr *)c->attr)->how == HEED_PACK_SAME; }
+static bool is_large(const heed_call *c, const product *p)
+{
+    if (((const product_attr *)c->attr)->how != HEED_PACK_SAME) return false;
+    return p->m > PACKED_ROWS || (p->m > MANY_ROWS && p->m * p->k > NEAR);
+}
 
 static heed_gemm large_of(const heed_call *c, const product *p)
 {

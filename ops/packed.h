@@ -31,7 +31,7 @@ typedef void packed_round_fn(int64_t k, const float *x, int8_t *to, float *scale
 HEED_ISA_DECLARE(packed_round_fn, heed_packed_round);
 
 /* float32: m rows times as many columns as a panel of heed_gemm_pack_f32 has. */
-enum { PACKED_ROWS = 128, PACKED_FEW = 4 };
+enum { PACKED_ROWS = 256, PACKED_FEW = 4 };
 typedef void packed_f32_fn(int64_t m, int64_t k, const float *x, const float *panel, float *y, int64_t y_row, int64_t cols);
 HEED_ISA_DECLARE(packed_f32_fn, heed_packed_f32);
 typedef void packed_pack_fn(float *panels, const float *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n);

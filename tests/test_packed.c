@@ -52,7 +52,7 @@ static double difference(heed_packing how, int64_t m, int64_t k, int64_t n, bool
 
 static void products_are_right(void)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 64, 96}, {2, 7, 33}, {3, 130, 31}, {5, 512, 40}, {13, 37, 70}, {32, 600, 64}, {130, 65, 45}, {300, 20, 9}, {700, 1030, 70}};
+    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 64, 96}, {2, 7, 33}, {3, 130, 31}, {5, 512, 40}, {13, 37, 70}, {32, 600, 64}, {130, 65, 45}, {200, 512, 40}, {90, 2000, 40}, {300, 20, 9}, {700, 1030, 70}};
     static const double bound[] = {0, 1e-5, 1e-2, 3e-2};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int how = HEED_PACK_SAME; how <= HEED_PACK_INT8; how++)
@@ -75,6 +75,11 @@ static void bits_do_not_depend_on_threads_or_rows(void)
         CU_ASSERT_EQUAL(memcmp(many, many + MANY * N, MANY * N * sizeof *many), 0);
         difference((heed_packing)how, M, DEEP, N, false, 1, one);
         CU_ASSERT_EQUAL(memcmp(one, many, sizeof one), 0);
+        for (int64_t rows = 90; rows <= 250; rows += 80) { /* those in between, by one way or the other */
+            difference((heed_packing)how, rows, rows < 200 ? DEEP : K, N, false, 1, many);
+            difference((heed_packing)how, M, rows < 200 ? DEEP : K, N, false, 1, one);
+            CU_ASSERT_EQUAL(memcmp(one, many, sizeof one), 0);
+        }
     }
     free(many);
 }
