@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WIDTH = 24, LONGEST = 60, STEPS = 1000 };
+enum { WIDTH = 24, LONGEST = 60, STEPS = 2000 };
 
 static float input[LONGEST * WIDTH];
 
@@ -99,8 +99,8 @@ static void run_loop(int deepest, int warm_up)
 }
 
 static void random_lengths(void) { run_loop(0, 100); }
-/* Each place of the plan cache has to have seen a large plan. */
-static void random_lengths_and_structures(void) { run_loop(5, 400); }
+/* Each place for a plan, and each for a derivative, has to have seen a large one. */
+static void random_lengths_and_structures(void) { run_loop(5, 1500); }
 
 /* --- explain and the pool ------------------------------------------------------------------------------------------------------------ */
 
