@@ -34,7 +34,7 @@ enum { ROWS = 64 };
 static bool sinusoid_shape(heed_shaping *s)
 {
     const sinusoid_attr *a = s->attr;
-    if (a->dtype > HEED_F64) return heed_reject(s, "dtype %s is not a float", heed_dtype_name(a->dtype));
+    if (a->dtype > HEED_F64) return heed_reject(s, "dtype %s is not a float", heed_dtype_name((heed_dtype)a->dtype));
     if (a->length < 0 || a->d < 0 || a->start < 0)
         return heed_reject(s, "start %lld, length %lld and width %lld must not be negative", (long long)a->start, (long long)a->length, (long long)a->d);
     s->dtype = (heed_dtype)a->dtype;
