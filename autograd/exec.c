@@ -11,7 +11,7 @@
 #include <omp.h>
 #endif
 
-enum { SERIAL_WORK = 60000, ADD_CHUNK = 1 << 15, MOST_THREADS = 256 };
+enum { SERIAL_WORK = 60000, SMALL_WORK = 1 << 27, TRIAL = 4, FIRST_TURN = 128, TURN = 1024 /* runs */, ADD_CHUNK = 1 << 15, MOST_THREADS = 256 };
 
 int heed_thread_count(int asked)
 {
@@ -40,6 +40,24 @@ void heed_parallel(int threads, int64_t tasks, void (*task)(void *context, int64
 }
 
 static int thread_count(const heed_graph *g, const plan *p) { return p->work < SERIAL_WORK ? 1 : heed_thread_count(g->threads); }
+
+/* Whether threads pay for a small plan depends on how far the cores are from each other just then, which no bit of a result does: both ways are tried,
+ * the faster one goes on, and now and then the other is tried again, for a few runs, since threads have to wake up. */
+static bool is_faster_alone(plan *p)
+{
+    const uint32_t n = p->runs++, at = n % (n < TURN ? FIRST_TURN : TURN);
+    if (n < 2 * TRIAL) p->by_one = n >= TRIAL;
+    else if (n == 2 * TRIAL || at == TRIAL) p->by_one = p->alone < p->together;
+    else if (at == 0) p->by_one = !p->by_one;
+    return p->by_one;
+}
+
+/* The least that is seen, which slowly forgets: a run may be held up by something else. */
+static void take_time(double *least, double seconds)
+{
+    if (*least == 0 || seconds < *least) *least = seconds;
+    else *least += (fmin(seconds, 2 * *least) - *least) / 8;
+}
 
 /* --- one step ------------------------------------------------------------------------------------------------------------------ */
 
@@ -220,8 +238,12 @@ heed_code heed_execute(heed_graph *g, plan *p)
 {
     if (!p->count) return HEED_OK;
     int threads = thread_count(g, p);
+    const bool small = threads > 1 && p->work < SMALL_WORK, alone = small && is_faster_alone(p);
+    if (alone) threads = 1;
     heed_profile_begin(g, "run");
+    const int64_t began = small ? heed_profile_now() : 0;
     execute(g, p, threads);
+    if (small) take_time(alone ? &p->alone : &p->together, 1e-9 * (double)(heed_profile_now() - began));
     heed_profile_end(g);
     if (!g->error.code && !g->anomaly) heed_profile_run(g, p, threads);
     return g->error.code;

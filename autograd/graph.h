@@ -31,7 +31,7 @@ heed_tensor *heed_graph_fail(heed_graph *g, heed_code code, const char *format, 
 
 /* --- settings (they outlive a reset) ------------------------------------------------------------------------------------ */
 
-/* Threads to use from now on; 0 (at first) takes OMP_NUM_THREADS, else the CPUs this process may run on. The bits do not depend on it. */
+/* Threads to use from now on, at most; 0 (at first) takes OMP_NUM_THREADS, else the CPUs this process may run on. The bits do not depend on it. */
 void heed_graph_threads(heed_graph *g, int threads);
 int heed_graph_threads_now(const heed_graph *g); /* the number so set */
 /* At most so many bytes of values (activations, their gradients) in a run. What does not fit is let go and computed again when it is read, with

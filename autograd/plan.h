@@ -111,6 +111,9 @@ typedef struct plan {
     size_t buffers;
     int64_t depth;
     double work;               /* rough operations: decides whether threads pay */
+    double alone, together;    /* seconds of a run by one thread and by all, of a small plan; 0: not known */
+    uint32_t runs;
+    bool by_one;
 } plan;
 
 /* The plan for these targets, from the cache or made now; NULL when memory is refused (the graph has failed). `fuse` false: every op alone. */
