@@ -43,7 +43,7 @@ static int thread_count(const heed_graph *g, const plan *p) { return p->work < S
 
 /* Whether threads pay for a small plan depends on how far the cores are from each other just then, which no bit of a result does: both ways are tried,
  * the faster one goes on, and now and then the other is tried again, for a few runs, since threads have to wake up. */
-static bool is_faster_alone(plan *p)
+static bool choose_alone(plan *p)
 {
     const uint32_t n = p->runs++, at = n % (n < TURN ? FIRST_TURN : TURN);
     if (n < 2 * TRIAL) p->by_one = n >= TRIAL;
@@ -238,7 +238,7 @@ heed_code heed_execute(heed_graph *g, plan *p)
 {
     if (!p->count) return HEED_OK;
     int threads = thread_count(g, p);
-    const bool small = threads > 1 && p->work < SMALL_WORK, alone = small && is_faster_alone(p);
+    const bool small = threads > 1 && p->work < SMALL_WORK, alone = small && choose_alone(p);
     if (alone) threads = 1;
     heed_profile_begin(g, "run");
     const int64_t began = small ? heed_profile_now() : 0;

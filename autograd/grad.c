@@ -80,24 +80,30 @@ static void contribute(sweep *s, heed_tensor *x, heed_tensor *dx)
     } else s->dy[x->id] = s->dy[x->id] ? heed_add(g, s->dy[x->id], dx) : dx;
 }
 
+/* Gradients of several slices as one op. Places are copied: a slice's gradient may be from before this derivative, and may lie elsewhere when this is
+ * taken over (recall.h). */
+static heed_tensor *together(heed_graph *g, const part *parts)
+{
+    size_t count = 0;
+    for (const part *p = parts; p; p = p->next) count++;
+    heed_tensor **dys = arena_alloc(&g->nodes, count * sizeof *dys);
+    const slice_grad_attr **all = arena_alloc(&g->nodes, count * sizeof *all);
+    slice_grad_attr *own = arena_alloc(&g->nodes, count * sizeof *own);
+    if (!dys || !all || !own) return heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
+    for (size_t i = 0; i < count; i++, parts = parts->next) {
+        dys[i] = parts->slice_grad->x[0];
+        own[i] = *(const slice_grad_attr *)parts->slice_grad->attr;
+        all[i] = &own[i];
+    }
+    return heed_slice_grads(g, (int)count, dys, all);
+}
+
 /* The whole gradient of a node, or NULL. The sweep has met the slices last to first, so the list runs in the order of recording. */
 static heed_tensor *collect(sweep *s, uint32_t id)
 {
     heed_graph *g = s->g;
-    size_t count = 0;
     if (!s->parts[id]) return s->dy[id];
-    for (const part *p = s->parts[id]; p; p = p->next) count++;
-    heed_tensor *sum = s->parts[id]->slice_grad, **dys = arena_alloc(&g->nodes, count * sizeof *dys);
-    const slice_grad_attr **all = arena_alloc(&g->nodes, count * sizeof *all);
-    slice_grad_attr *own = arena_alloc(&g->nodes, count * sizeof *own); /* a slice's gradient may be from before this derivative */
-    if (!dys || !all || !own) return heed_graph_fail(g, HEED_NO_MEMORY, "gradient: no memory for the graph");
-    count = 0;
-    for (const part *p = s->parts[id]; p; p = p->next, count++) {
-        dys[count] = p->slice_grad->x[0];
-        own[count] = *(const slice_grad_attr *)p->slice_grad->attr;
-        all[count] = &own[count];
-    }
-    if (count > 1) sum = heed_slice_grads(g, (int)count, dys, all);
+    heed_tensor *sum = s->parts[id]->next ? together(g, s->parts[id]) : s->parts[id]->slice_grad;
     s->parts[id] = NULL;
     return s->dy[id] = s->dy[id] ? heed_add(g, s->dy[id], sum) : sum;
 }

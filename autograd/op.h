@@ -127,7 +127,7 @@ typedef struct heed_op {
     int operands;                                             /* exact number, or -1 for any */
     unsigned flags;
     size_t attr_size;                                         /* bytes copied from heed_apply's attr; best without any between members */
-    size_t draw;                                              /* 1 + offset of a heed_draw in attr; 0: there is none */
+    size_t draw;                                              /* 1 + offset of a heed_draw in attr, a multiple of 8; 0: there is none */
     bool (*shape)(heed_shaping *s);                           /* NULL: views that heed_view alone records */
     void (*vjp)(heed_graph *g, const heed_vjp *v);            /* NULL with HEED_NO_GRADIENT */
     /* HEED_MAP, HEED_ROW, HEED_FOLD, HEED_COLUMNS: the kernel by dtype of the last operand (of the result if there is none) and path;

@@ -215,8 +215,8 @@ static heed_code begin(void *self, const heed_rows *r, const int32_t *src, heed_
     heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){r->sentences, r->steps}, src);
     heed_tensor *memory = heed_transformer_encode(g, w->m, ids, length);
     heed_tensor *wanted[HEED_MAX_LAYERS];
+    const size_t bytes = plane(w, r->sentences, r->steps, widest(w));
     for (int i = 0; i < layers; i++) {
-        size_t bytes = plane(w, r->sentences, r->steps, widest(w));
         if (!bytes || !enter(&w->layer[i].cross_k, bytes) || !enter(&w->layer[i].cross_v, bytes))
             return heed_fail(e, HEED_NO_MEMORY, "decoder: no memory for the source's keys and values");
         heed_tensor *k, *v, *keys, *values;

@@ -55,6 +55,7 @@ typedef struct attention_attr {
     heed_draw draw;
     int16_t causal, lengths, mask, which; /* attention_part: 0 query, 1 key, 2 value */
 } attention_attr;
+#define ATTENTION_ATTR .attr_size = sizeof(attention_attr), .draw = 1 + offsetof(attention_attr, draw)
 
 enum { MOST = 7 };
 static int operands_of(const attention_attr *a) { return 3 + a->lengths + a->mask; }
@@ -317,18 +318,18 @@ static void part_vjp(heed_graph *g, const heed_vjp *v)
 
 #define PACKS(prefix)                                                                                                          \
     const heed_op heed_op_##prefix##attention_pack = {.name = #prefix "attention_pack", .kind = HEED_KERNEL, .operands = -1,   \
-        .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .draw = 1 + offsetof(attention_attr, draw), .shape = pack_shape,            \
+        .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, ATTENTION_ATTR, .shape = pack_shape,                                 \
         .work = pack_work, .tasks = pack_tasks, .run = pack_run, .flops = pack_flops};                                         \
     const heed_op heed_op_##prefix##attention_pack_grad = {.name = #prefix "attention_pack_grad", .kind = HEED_KERNEL,         \
-        .operands = -1, .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, .attr_size = sizeof(attention_attr), .draw = 1 + offsetof(attention_attr, draw),                 \
+        .operands = -1, .flags = HEED_NO_GRADIENT | HEED_LAST_CONTIGUOUS, ATTENTION_ATTR,                                      \
         .shape = pack_grad_shape, .work = pack_grad_work, .tasks = pack_grad_tasks, .run = pack_grad_run,                      \
         .flops = pack_grad_flops};
 PACKS()
 PACKS(causal_)
 const heed_op heed_op_attention = {.name = "attention", .kind = HEED_VIEW, .operands = -1, .flags = HEED_SMOOTH,
-    .attr_size = sizeof(attention_attr), .draw = 1 + offsetof(attention_attr, draw), .shape = attention_shape, .vjp = attention_vjp};
+    ATTENTION_ATTR, .shape = attention_shape, .vjp = attention_vjp};
 const heed_op heed_op_attention_part = {.name = "attention_part", .kind = HEED_VIEW, .operands = -1, .flags = HEED_SMOOTH,
-    .attr_size = sizeof(attention_attr), .draw = 1 + offsetof(attention_attr, draw), .shape = part_shape, .vjp = part_vjp};
+    ATTENTION_ATTR, .shape = part_shape, .vjp = part_vjp};
 
 /* --- public functions ------------------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-typedef struct { long left, live; } check_budget;
+typedef struct { long left, live; bool one; } check_budget; /* one: after `left` allocations a single one is refused, not all */
 
 static inline void *check_refuse(void *context, void *p, size_t old, size_t size)
 {
@@ -21,7 +21,7 @@ static inline void *check_refuse(void *context, void *p, size_t old, size_t size
         free(p);
         return NULL;
     }
-    if (b->left-- <= 0) return NULL;
+    if (b->one ? b->left-- == 0 : b->left-- <= 0) return NULL;
     b->live++;
     return malloc(size);
 }
@@ -42,7 +42,7 @@ static inline void *check_count(void *context, void *p, size_t old, size_t size)
 static inline int check_refusals(bool (*run)(void *), void *context)
 {
     for (int allowed = 0; allowed < 100000; allowed++) {
-        check_budget b = {allowed, 0};
+        check_budget b = {.left = allowed};
         heed_set_allocator(check_refuse, &b);
         bool passed = run(context);
         heed_set_allocator(NULL, NULL);

@@ -200,7 +200,7 @@ static void every_refusal(void)
     heed_graph_free(g);
     int refused = 0;
     for (bool passed = false; !passed && refused < 1000; refused++) {
-        check_budget b = {refused, 0};
+        check_budget b = {.left = refused};
         the_budget = &b;
         heed_set_allocator(check_refuse, &b);
         passed = train_once(NULL);
@@ -214,7 +214,7 @@ static void every_refusal(void)
 static void no_memory_is_needed_after_warm_up(void)
 {
     make_input();
-    check_budget b = {1000000, 0};
+    check_budget b = {.left = 1000000};
     heed_set_allocator(check_refuse, &b);
     heed_graph *g = heed_graph_new();
     net n = make_net();
