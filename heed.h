@@ -17,6 +17,7 @@
 #include "autograd/prepare.h"
 #include "autograd/profile.h"
 #include "autograd/random.h"
+#include "autograd/shards.h"
 #include "autograd/status.h"
 #include "autograd/tensor.h"
 

@@ -24,15 +24,21 @@ int heed_thread_count(int asked)
 #endif
 }
 
+/* Each thread begins with its own share of the tasks and then helps with the others: what a task works on stays in one cache from call to call. */
 void heed_parallel(int threads, int64_t tasks, void (*task)(void *context, int64_t i), void *context)
 {
     threads = heed_thread_count(threads);
     if (threads > tasks) threads = (int)tasks;
 #ifdef _OPENMP
     if (threads > 1) {
-        int64_t next = 0;
+        struct { _Alignas(64) int64_t next; } share[MOST_THREADS];
+        for (int k = 0; k < threads; k++) share[k].next = tasks * k / threads;
 #pragma omp parallel num_threads(threads)
-        for (int64_t i; (i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < tasks;) task(context, i);
+        for (int k = 0, own = omp_get_thread_num(); k < threads; k++) {
+            const int s = (own + k) % threads;
+            const int64_t end = tasks * (s + 1) / threads;
+            for (int64_t i; (i = __atomic_fetch_add(&share[s].next, 1, __ATOMIC_RELAXED)) < end;) task(context, i);
+        }
         return;
     }
 #endif
@@ -104,8 +110,9 @@ static char *node_memory(const heed_graph *g, const plan *p, char *base, uint32_
 static char *bind_gradient(heed_graph *g, int32_t param, bool *accumulate)
 {
     heed_param *q = heed_params_at(g->params, param);
-    *accumulate = !heed_param_take_grad(q);
-    return heed_param_grad_memory(q);
+    void *at = heed_gradient_memory(g, q);
+    *accumulate = !heed_gradient_take(g, q);
+    return at;
 }
 
 static void bind(heed_graph *g, plan *p, char *base)
@@ -219,7 +226,7 @@ static heed_code execute(heed_graph *g, plan *p, int threads)
             run_step(&p->steps[i], scratch);
             check_step(g, p, &p->steps[i], base);
         }
-        if (g->error.code && g->params) heed_params_zero_grad(g->params); /* half a gradient must not be used */
+        if (g->error.code) heed_gradients_zero(g); /* half a gradient must not be used */
     } else if (threads == 1) run_serial(p, scratch, logs);
 #ifdef _OPENMP
     else run_parallel(p, scratch, each, threads, scratch + each * (size_t)threads, logs);

@@ -356,6 +356,6 @@ heed_code heed_backward(heed_graph *g, heed_tensor *loss)
     heed_record_backward(g, loss, &count, &targets);
     if (!g->immortal) g->running = outer;
     for (size_t i = 0; i + 1 < count && !g->error.code; i++)
-        if (!heed_param_grad_memory(heed_params_at(g->params, targets[i]->param))) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory for gradients");
+        if (!heed_gradient_memory(g, heed_params_at(g->params, targets[i]->param))) heed_graph_fail(g, HEED_NO_MEMORY, "backward: no memory for gradients");
     return g->error.code ? g->error.code : heed_run(g, (int)count, targets);
 }

@@ -68,6 +68,7 @@ struct plan_cache;
 struct recall_cache;
 struct heed_profile;
 typedef struct heed_prepared heed_prepared;
+typedef struct heed_gradients heed_gradients;
 
 struct heed_graph {
     heed_error error;
@@ -83,6 +84,7 @@ struct heed_graph {
     char **patterns;     size_t pattern_count, pattern_capacity;
     heed_tensor **param_leaf; size_t param_capacity;  /* by index in the store; valid where id < count and it is that leaf */
     heed_params *params;                 /* the store in use since reset */
+    heed_gradients *gradients;           /* where those of a shard go; NULL: into the store */
     heed_prepared **prepared; size_t prepared_count, prepared_capacity; /* in use since reset */
     heed_packing packing;
     pool values;
@@ -130,5 +132,9 @@ forms *heed_params_forms(heed_params *ps);
 /* params.c for the executor: takes note that a gradient is written now, and tells whether it was zero before. */
 bool heed_param_take_grad(heed_param *p);
 void *heed_param_grad_memory(heed_param *p); /* without making the zeros true */
+/* The same for the graph that adds: to the store's gradients, or to those of its shard (shards.c). Memory comes first; NULL: refused. */
+void *heed_gradient_memory(heed_graph *g, heed_param *p);
+bool heed_gradient_take(heed_graph *g, heed_param *p);
+void heed_gradients_zero(heed_graph *g);
 
 #endif

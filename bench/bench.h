@@ -10,7 +10,7 @@
 
 /* Sizes by the names that --set takes; a family of cases uses some of them. */
 typedef struct bench_shape {
-    int64_t vocab, d, h, heads, ff, enc, dec, layers, batch, src_len, tgt_len, length, new, beam, dk, nodes, emb, hid;
+    int64_t vocab, d, h, heads, ff, enc, dec, layers, batch, src_len, tgt_len, length, new, beam, dk, nodes, emb, hid, shards;
     int weights, cell;
     double p;
     bool masked, causal, both;
@@ -25,6 +25,7 @@ typedef struct bench_work {
     void *modules;                      /* another model */
     heed_optimizer *optimizer;
     heed_decoder *decoder;
+    heed_shards *shards;
     int32_t *src, *tgt, *out, *lengths; /* [batch, src_len], [batch, tgt_len] twice, [batch] or NULL */
     float *q, *k, *v, *dy;              /* [batch, heads, length, dk] */
     uint64_t steps;
@@ -56,6 +57,12 @@ heed_code bench_step(bench_work *w, const bench_case *c, heed_error *e);
 void bench_end(bench_work *w);
 
 /* --- for the families ------------------------------------------------------------------------------------------------------------ */
+
+#define BENCH_SHARDS HEED_OPTION_INT(bench_shape, shards, "[1,64]", "1", "parts of the batch that run side by side, one thread each")
+
+/* A training step: the loss is recorded for sentences from .. from + rows - 1, as their part of the mean over the batch. */
+typedef heed_tensor *bench_loss(const bench_work *w, heed_graph *g, int64_t from, int64_t rows);
+void bench_teach(bench_work *w, bench_loss *loss);
 
 /* n random numbers, below `below` and normal. NULL and an error without memory. */
 int32_t *bench_ids(int64_t n, int64_t below, uint64_t stream, heed_error *e);

@@ -6,15 +6,15 @@
 const bench_case bench_cases[] = {
     {"base", &bench_train, 4, "vocab=37000,d=512,h=8,ff=2048,enc=6,dec=6,batch=64,src_len=32,tgt_len=32,p=0.1,masked=yes"},
     {"base-v10k", &bench_train, 4, "vocab=10000,d=512,h=8,ff=2048,enc=6,dec=6,batch=64,src_len=32,tgt_len=32,p=0.1,masked=yes"},
-    {"m30k-tiny", &bench_train, 12, "vocab=9700,d=128,h=4,ff=256,enc=4,dec=4,batch=256,src_len=16,tgt_len=16,p=0.3,masked=yes"},
-    {"g2p", &bench_train, 20, "vocab=80,d=128,h=4,ff=512,enc=4,dec=4,batch=256,src_len=10,tgt_len=8,p=0.1,masked=yes"},
-    {"g2p-small", &bench_train, 60, "vocab=80,d=64,h=4,ff=256,enc=2,dec=2,batch=32,src_len=10,tgt_len=8,p=0.1,masked=yes"},
-    {"lm-tiny", &bench_train, 20, "vocab=256,d=128,h=4,ff=256,enc=0,dec=4,batch=32,src_len=0,tgt_len=128,p=0.1,masked=no"},
-    {"lm-nano", &bench_train, 60, "vocab=65,d=128,h=4,ff=512,enc=0,dec=4,batch=12,src_len=0,tgt_len=64,p=0,masked=no"},
+    {"m30k-tiny", &bench_train, 12, "vocab=9700,d=128,h=4,ff=256,enc=4,dec=4,batch=256,src_len=16,tgt_len=16,p=0.3,masked=yes,shards=2"},
+    {"g2p", &bench_train, 20, "vocab=80,d=128,h=4,ff=512,enc=4,dec=4,batch=256,src_len=10,tgt_len=8,p=0.1,masked=yes,shards=2"},
+    {"g2p-small", &bench_train, 60, "vocab=80,d=64,h=4,ff=256,enc=2,dec=2,batch=32,src_len=10,tgt_len=8,p=0.1,masked=yes,shards=2"},
+    {"lm-tiny", &bench_train, 20, "vocab=256,d=128,h=4,ff=256,enc=0,dec=4,batch=32,src_len=0,tgt_len=128,p=0.1,masked=no,shards=2"},
+    {"lm-nano", &bench_train, 60, "vocab=65,d=128,h=4,ff=512,enc=0,dec=4,batch=12,src_len=0,tgt_len=64,p=0,masked=no,shards=2"},
     {"seq2seq", &bench_seq2seq, 20, "vocab=9700,emb=128,hid=256,batch=32,src_len=16,tgt_len=16"},
-    {"seq2seq-small", &bench_seq2seq, 40, "vocab=80,emb=64,hid=64,batch=16,src_len=10,tgt_len=8"},
+    {"seq2seq-small", &bench_seq2seq, 40, "vocab=80,emb=64,hid=64,batch=16,src_len=10,tgt_len=8,shards=2"},
     {"lstm-lm", &bench_lstm, 12, "vocab=10000,hid=256,layers=2,batch=20,length=35"},
-    {"lstm-small", &bench_lstm, 60, "vocab=80,hid=64,layers=1,batch=8,length=20"},
+    {"lstm-small", &bench_lstm, 60, "vocab=80,hid=64,layers=1,batch=8,length=20,shards=2"},
     {"scalar", &bench_scalar, 20, "nodes=10000"},
     {"attn-512", &bench_attention, 10, "batch=8,heads=8,length=512,dk=64,causal=no"},
     {"attn-2048", &bench_attention, 6, "batch=2,heads=8,length=2048,dk=64,causal=no"},
@@ -64,6 +64,7 @@ heed_code bench_begin(bench_work *w, const bench_case *c, const char *set, int t
         return e->code;
     w->graph = heed_graph_new();
     w->params = heed_params_new(1);
+    w->shards = heed_shards_new(w->shape.shards ? (int)w->shape.shards : 1);
     heed_graph_threads(w->graph, threads);
     return c->family->start(w, e);
 }
@@ -82,12 +83,28 @@ heed_code bench_step(bench_work *w, const bench_case *c, heed_error *e)
 void bench_end(bench_work *w)
 {
     heed_decoder_free(w->decoder);
+    heed_shards_free(w->shards);
     heed_optimizer_free(w->optimizer);
     heed_graph_free(w->graph);
     heed_params_free(w->params);
     void *owned[] = {w->model, w->modules, w->src, w->tgt, w->out, w->lengths, w->q, w->k, w->v, w->dy};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) heed_free(owned[i]);
     *w = (bench_work){0};
+}
+
+typedef struct lesson { const bench_work *w; bench_loss *loss; } lesson;
+
+static heed_tensor *part_of(void *context, heed_graph *g, int shard)
+{
+    const lesson *l = context;
+    const int64_t batch = l->w->shape.batch, n = l->w->shape.shards, from = batch * shard / n, rows = batch * (shard + 1) / n - from;
+    return rows ? l->loss(l->w, g, from, rows) : NULL;
+}
+
+void bench_teach(bench_work *w, bench_loss *loss)
+{
+    heed_shards_backward(w->shards, w->graph, part_of, &(lesson){w, loss});
+    heed_optimizer_step(w->optimizer, w->graph);
 }
 
 int32_t *bench_ids(int64_t n, int64_t below, uint64_t stream, heed_error *e)

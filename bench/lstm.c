@@ -11,6 +11,7 @@ static const heed_option keys[] = {
     INT(length, "[1,1000000]", "symbols of a sequence"),
     HEED_OPTION_CHOICE(bench_shape, cell, "lstm|gru|rnn", "lstm", "cells"),
     HEED_OPTION_BOOL(bench_shape, both, "no", "both directions"),
+    BENCH_SHARDS,
     {0},
 };
 static const heed_rnn_kind kinds[] = {HEED_LSTM, HEED_GRU, HEED_RNN_TANH};
@@ -35,17 +36,17 @@ static heed_code start(bench_work *w, heed_error *e)
     return e->code;
 }
 
-static void step(bench_work *w)
+static heed_tensor *loss(const bench_work *w, heed_graph *g, int64_t from, int64_t rows)
 {
-    heed_graph *g = w->graph;
     const lstm_model *m = w->modules;
-    heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){w->shape.batch, w->shape.length}, w->src);
+    const int64_t length = w->shape.length;
+    heed_tensor *ids = heed_input(g, HEED_I32, 2, (int64_t[]){rows, length}, w->src + from * length);
     heed_tensor *states = heed_rnn_apply(g, &m->rnn, heed_embed_apply(g, &m->embed, ids), NULL, NULL, NULL);
-    heed_tensor *loss = heed_cross_entropy(g, heed_dense_apply(g, &m->out, states), ids, -1, 0, HEED_MEAN);
-    heed_backward(g, loss);
-    heed_item(g, loss);
-    heed_optimizer_step(w->optimizer, g);
+    heed_tensor *total = heed_cross_entropy(g, heed_dense_apply(g, &m->out, states), ids, -1, 0, HEED_TOTAL);
+    return heed_scale(g, total, 1 / (double)(w->shape.batch * length));
 }
+
+static void step(bench_work *w) { bench_teach(w, loss); }
 
 static int64_t units(const bench_shape *s) { return s->batch * s->length; }
 

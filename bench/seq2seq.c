@@ -13,6 +13,7 @@ static const heed_option keys[] = {
     INT(batch, "[1,1000000]", "sentences"),
     INT(src_len, "[1,1000000]", "source symbols of a sentence"),
     INT(tgt_len, "[1,1000000]", "target symbols of a sentence"),
+    BENCH_SHARDS,
     {0},
 };
 
@@ -56,18 +57,16 @@ static heed_code start(bench_work *w, heed_error *e)
     return e->code;
 }
 
-static void step(bench_work *w)
+static heed_tensor *loss(const bench_work *w, heed_graph *g, int64_t from, int64_t rows)
 {
-    heed_graph *g = w->graph;
     const bench_shape *s = &w->shape;
-    heed_teaching t = {.src = heed_input(g, HEED_I32, 2, (int64_t[]){s->batch, s->src_len}, w->src),
-                       .tgt = heed_input(g, HEED_I32, 2, (int64_t[]){s->batch, s->tgt_len}, w->tgt)};
+    heed_teaching t = {.src = heed_input(g, HEED_I32, 2, (int64_t[]){rows, s->src_len}, w->src + from * s->src_len),
+                       .tgt = heed_input(g, HEED_I32, 2, (int64_t[]){rows, s->tgt_len}, w->tgt + from * s->tgt_len)};
     heed_tensor *logits = heed_model_logits(g, heed_seq2seq_model(w->modules), &t);
-    heed_tensor *loss = heed_cross_entropy(g, logits, t.tgt, -1, 0, HEED_MEAN);
-    heed_backward(g, loss);
-    heed_item(g, loss);
-    heed_optimizer_step(w->optimizer, g);
+    return heed_scale(g, heed_cross_entropy(g, logits, t.tgt, -1, 0, HEED_TOTAL), 1 / (double)(s->batch * s->tgt_len));
 }
+
+static void step(bench_work *w) { bench_teach(w, loss); }
 
 static int64_t units(const bench_shape *s) { return s->batch * s->tgt_len; }
 

@@ -16,6 +16,7 @@ static const heed_option train_keys[] = {
     INT(tgt_len, "[1,1000000]", "target symbols of a sentence"),
     HEED_OPTION_REAL(bench_shape, p, "[0,1)", "0", "dropout"),
     HEED_OPTION_BOOL(bench_shape, masked, "no", "the last third of every second source sentence is padding"),
+    BENCH_SHARDS,
     {0},
 };
 static const heed_option encode_keys[] = {
@@ -70,20 +71,19 @@ static heed_code train_start(bench_work *w, heed_error *e)
     return e->code;
 }
 
-static void train_step(bench_work *w)
+static heed_tensor *train_loss(const bench_work *w, heed_graph *g, int64_t from, int64_t rows)
 {
-    heed_graph *g = w->graph;
     const bench_shape *s = &w->shape;
-    const int64_t target[] = {s->batch, s->tgt_len};
-    heed_tensor *memory = NULL, *lengths = w->lengths ? heed_input(g, HEED_I32, 1, &s->batch, w->lengths) : NULL;
-    if (s->enc) memory = heed_transformer_encode(g, w->model, heed_input(g, HEED_I32, 2, (int64_t[]){s->batch, s->src_len}, w->src), lengths);
-    heed_tensor *states = heed_transformer_decode(g, w->model, heed_input(g, HEED_I32, 2, target, w->tgt), memory, lengths);
-    heed_tensor *logits = heed_transformer_logits(g, w->model, states);
-    heed_tensor *loss = heed_cross_entropy(g, logits, heed_input(g, HEED_I32, 2, target, w->out), -1, 0.1, HEED_MEAN);
-    heed_backward(g, loss);
-    heed_item(g, loss);
-    heed_optimizer_step(w->optimizer, g);
+    const int64_t target[] = {rows, s->tgt_len};
+    heed_tensor *memory = NULL, *lengths = w->lengths ? heed_input(g, HEED_I32, 1, &rows, w->lengths + from) : NULL;
+    if (s->enc)
+        memory = heed_transformer_encode(g, w->model, heed_input(g, HEED_I32, 2, (int64_t[]){rows, s->src_len}, w->src + from * s->src_len), lengths);
+    heed_tensor *states = heed_transformer_decode(g, w->model, heed_input(g, HEED_I32, 2, target, w->tgt + from * s->tgt_len), memory, lengths);
+    heed_tensor *logits = heed_transformer_logits(g, w->model, states), *out = heed_input(g, HEED_I32, 2, target, w->out + from * s->tgt_len);
+    return heed_scale(g, heed_cross_entropy(g, logits, out, -1, 0.1, HEED_TOTAL), 1 / (double)(s->batch * s->tgt_len));
 }
+
+static void train_step(bench_work *w) { bench_teach(w, train_loss); }
 
 static int64_t train_units(const bench_shape *s) { return s->batch * s->tgt_len; }
 

@@ -43,13 +43,18 @@ static heed_code measure(bench_work *w, const bench_case *c, int64_t n, double *
     return e->code;
 }
 
-/* One more unit, whose floating-point operations are counted. */
+/* One more unit, whose floating-point operations are counted: shard after shard, since a profile serves one graph at a time. */
 static double count_flops(bench_work *w, const bench_case *c, heed_error *e)
 {
     heed_profile *p = heed_profile_new(0);
+    const int threads = heed_graph_threads_now(w->graph), shards = (int)w->shape.shards;
     heed_graph_profile(w->graph, p);
+    for (int i = 1; i < shards; i++) heed_graph_profile(heed_shards_graph(w->shards, i), p);
+    if (shards > 1) heed_graph_threads(w->graph, 1);
     bench_step(w, c, e);
+    heed_graph_threads(w->graph, threads);
     heed_graph_profile(w->graph, NULL);
+    for (int i = 1; i < shards; i++) heed_graph_profile(heed_shards_graph(w->shards, i), NULL);
     double flops = heed_profile_total(p).flops;
     heed_profile_free(p);
     return flops;

@@ -97,6 +97,11 @@ void carry_again(carry *c)
     if (c->state) memset(c->state, 0, (size_t)(c->rows * c->width) * sizeof *c->state);
 }
 
+carry carry_rows(const carry *c, int64_t from, int64_t rows)
+{
+    return (carry){.state = c->state ? c->state + from * c->width : NULL, .rows = rows, .width = c->width};
+}
+
 void carry_on(carry *c, heed_graph *g)
 {
     const float *next = c->state ? heed_data(g, c->next) : NULL;

@@ -68,6 +68,7 @@ heed_tensor *job_loss(const job *j, heed_graph *g, const heed_batch *b, double l
 /* A state of zeros for j->model; it begins again; it is what follows the last batch, whose loss was computed. */
 heed_code carry_begin(carry *c, const job *j, heed_error *e);
 void carry_again(carry *c);
+carry carry_rows(const carry *c, int64_t from, int64_t rows); /* those rows of it, in the same memory */
 void carry_on(carry *c, heed_graph *g);
 void carry_free(carry *c);
 

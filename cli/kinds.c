@@ -18,7 +18,7 @@ const job_traits job_kinds[JOB_KINDS] = {
     [JOB_TAGS] = {"tags", "--src and --tags", "tagger", "tagger of tokens", "this model tags tokens: give --src and --tags",
                   "tags", "words", NULL, DECODER "dec_layers tie ", HEED_ENCODER_TAGS, true},
     [JOB_MASKED] = {"masked", "--text and objective=mlm", "masked language model", "masked language model on text",
-                    "this is a masked language model: give --text", "symbols", "words", NULL, DECODER "dec_layers tie ", HEED_ENCODER_MASKED, true},
+                    "this is a masked language model: give --text", "symbols", "words", NULL, DECODER "dec_layers tie shards ", HEED_ENCODER_MASKED, true},
 };
 
 bool job_kind_named(const char *task, job_kind *kind)

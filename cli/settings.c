@@ -70,6 +70,7 @@ const heed_option settings_table[] = {
     INT(batch_tokens, "[1,100000000]", "2048", "tokens in a batch, padding included (pairs)"),
     INT(batch_rows, "[0,1000000]", "0", "sentences in a batch at most (pairs); 0: as many as batch_tokens allows"),
     INT(accumulate, "[1,100000]", "1", "batches whose gradients are added up for a step"),
+    INT(shards, "[1,64]", "1", "parts of a batch that run side by side, one thread each: faster for small models"),
     INT(max_length, "[1,1000000]", "256", "longer sentences are left out of training"),
     INT(rows, "[1,1000000]", "12", "windows in a batch (--text)"),
     INT(window, "[1,1000000]", "64", "symbols in a window (--text)"),

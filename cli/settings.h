@@ -27,7 +27,7 @@ typedef struct settings {
     int optimizer, schedule;
     double lr, beta1, beta2, eps, momentum, weight_decay, clip, label_smoothing, final_lr;
     double decay_factor;
-    int64_t schedule_steps, warmup, decay_every, accumulate, seed;
+    int64_t schedule_steps, warmup, decay_every, accumulate, shards, seed;
     /* data */
     int64_t batch_tokens, batch_rows, max_length, min_count, vocab_size, rows, window;
     double hold_out;

@@ -28,6 +28,18 @@ static heed_code graph_failed(const training *t, heed_error *e)
     return failed->code ? heed_fail(e, failed->code, "step %lld: %s", (long long)t->j.step + 1, failed->message) : HEED_OK;
 }
 
+typedef struct lesson { training *t; const heed_batch *batch; } lesson;
+
+static heed_tensor *part_loss(void *context, heed_graph *g, int shard)
+{
+    const lesson *l = context;
+    training *t = l->t;
+    const size_t n = (size_t)t->j.set.shards, from = l->batch->rows * (size_t)shard / n, rows = l->batch->rows * ((size_t)shard + 1) / n - from;
+    const heed_batch part = heed_batch_rows(l->batch, from, rows);
+    t->parts[shard] = carry_rows(&t->j.carry, (int64_t)from, (int64_t)rows);
+    return rows ? job_loss(&t->j, g, &part, t->j.set.label_smoothing, NULL, &t->parts[shard]) : NULL;
+}
+
 /* Gradients of batch `i` are added to the parameters; its loss and symbols to the sums. */
 static heed_code add_batch(training *t, uint64_t i, double *loss, int64_t *tokens, heed_error *e)
 {
@@ -38,10 +50,9 @@ static heed_code add_batch(training *t, uint64_t i, double *loss, int64_t *token
     heed_graph_training(t->g, true);
     heed_graph_seed(t->g, (uint64_t)t->j.set.seed, i);
     if (data_starts_over(&t->train, i)) carry_again(&t->j.carry);
-    heed_tensor *l = job_loss(&t->j, t->g, b, t->j.set.label_smoothing, NULL, &t->j.carry);
-    heed_backward(t->g, l);
-    *loss += heed_item(t->g, l);
-    carry_on(&t->j.carry, t->g);
+    *loss += heed_shards_backward(t->shards, t->g, part_loss, &(lesson){t, b});
+    for (int k = 0; k < t->j.set.shards; k++)
+        if (t->parts[k].rows) carry_on(&t->parts[k], heed_shards_graph(t->shards, k));
     *tokens += (int64_t)b->target_tokens;
     t->seen += (int64_t)(job_traits_of(&t->j)->encoder ? b->source_tokens : b->target_tokens);
     return graph_failed(t, e);
@@ -266,7 +277,9 @@ static heed_code train(training *t, heed_error *e)
     heed_graph_threads(t->g, (int)t->a.thread_count);
     heed_graph_budget(t->g, t->a.memory_bytes);
     t->started = seconds();
-    if (training_begin(t, e) || plan(t, e)) return e->code;
+    if (training_begin(t, e)) return e->code;
+    t->shards = heed_shards_new((int)j->set.shards);
+    if (plan(t, e)) return e->code;
     print_beginning(t, e);
     t->progress = heed_progress_new(stderr, j->step, t->planned, NULL, NULL, e);
     if (e->code || (!t->fresh && publish(t, e))) return e->code;

@@ -28,6 +28,8 @@ typedef struct training {
     bool has_valid, fresh;
     int64_t began, planned; /* the step at which this process took over, and where the run is to end */
     heed_graph *g;
+    heed_shards *shards;
+    carry parts[HEED_MOST_SHARDS]; /* of the job's, by shard: of the batch that was added last */
     heed_folder *folder;
     heed_runlog *log;
     heed_progress *progress;

@@ -75,6 +75,7 @@ int verb_train(int argc, char **argv)
     data_free(&t->valid);
     job_free(&t->j);
     job_free(&t->base);
+    heed_shards_free(t->shards);
     heed_graph_free(t->g);
     heed_free(t);
     return status;

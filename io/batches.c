@@ -204,3 +204,25 @@ const heed_batch *heed_batches_at(heed_batches *b, uint64_t step)
     }
     return &b->batch;
 }
+
+static size_t sum_of(const int32_t *length, size_t rows)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < rows && length; i++) sum += (size_t)length[i];
+    return sum;
+}
+
+heed_batch heed_batch_rows(const heed_batch *b, size_t from, size_t rows)
+{
+    const size_t s = from * b->source_steps, t = from * b->target_steps;
+    heed_batch part = {.rows = rows, .source_steps = b->source_steps, .target_steps = b->target_steps,
+                       .source = b->source ? b->source + s : NULL,
+                       .source_length = b->source_length ? b->source_length + from : NULL,
+                       .target_in = b->target_in ? b->target_in + t : NULL,
+                       .target_out = b->target_out ? b->target_out + t : NULL,
+                       .target_length = b->target_length ? b->target_length + from : NULL,
+                       .example = b->example ? b->example + from : NULL};
+    part.source_tokens = sum_of(part.source_length, rows);
+    part.target_tokens = sum_of(part.target_length, rows);
+    return part;
+}

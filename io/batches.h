@@ -22,6 +22,10 @@ typedef struct heed_batch {
     size_t source_tokens, target_tokens;     /* without padding: the sums of the lengths */
 } heed_batch;
 
+/* Rows from .. from + rows - 1 of a batch, as a batch of as many steps over the same arrays: what a shard learns from. Not of a batch with masks, whose
+ * target_in counts places in all of it (masking.h). */
+heed_batch heed_batch_rows(const heed_batch *b, size_t from, size_t rows);
+
 enum { HEED_NO_CLASS = -1 }; /* as a target: to be ignored */
 
 typedef struct heed_batches_options {

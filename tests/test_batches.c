@@ -53,6 +53,27 @@ static void check_rows(const heed_examples *x, const heed_batch *b)
     CU_ASSERT_EQUAL(b->target_steps, longest_target);
 }
 
+/* Cut in two, a batch is the same rows. */
+static void check_halves(const heed_batch *b)
+{
+    const size_t cut = b->rows / 2;
+    const heed_batch half[] = {heed_batch_rows(b, 0, cut), heed_batch_rows(b, cut, b->rows - cut)};
+    CU_ASSERT_EQUAL(half[0].rows + half[1].rows, b->rows);
+    CU_ASSERT_EQUAL(half[0].source_tokens + half[1].source_tokens, b->source_tokens);
+    CU_ASSERT_EQUAL(half[0].target_tokens + half[1].target_tokens, b->target_tokens);
+    for (int i = 0; i < 2; i++) {
+        const heed_batch *h = &half[i];
+        const size_t from = i ? cut : 0;
+        CU_ASSERT(h->source_steps == b->source_steps && h->target_steps == b->target_steps);
+        CU_ASSERT(h->source == b->source + from * b->source_steps && h->source_length == b->source_length + from);
+        CU_ASSERT(h->target_in == b->target_in + from * b->target_steps && h->target_out == b->target_out + from * b->target_steps);
+        CU_ASSERT(h->target_length == b->target_length + from && h->example == b->example + from);
+    }
+    const heed_batch bare = heed_batch_rows(&(heed_batch){.rows = 3, .source_steps = 2, .source = b->source}, 1, 2);
+    CU_ASSERT(bare.source == b->source + 2 && !bare.source_length && !bare.target_in && !bare.target_out && !bare.target_length && !bare.example);
+    CU_ASSERT(bare.source_tokens == 0 && bare.target_tokens == 0);
+}
+
 static void an_epoch_has_everything_once(void)
 {
     for (int variant = 0; variant < 4; variant++) {
@@ -73,6 +94,7 @@ static void an_epoch_has_everything_once(void)
                 CU_ASSERT(batch->rows >= 1 && batch->rows * steps <= 200);
                 CU_ASSERT(!options.max_rows || batch->rows <= options.max_rows);
                 check_rows(x, batch);
+                check_halves(batch);
                 for (size_t r = 0; r < batch->rows; r++) seen[batch->example[r]]++;
                 source += batch->source_tokens;
                 target += batch->target_tokens;

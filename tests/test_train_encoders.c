@@ -49,7 +49,7 @@ static bool says(const char *file, const char *part)
 static const struct { const char *files, *first; } variants[] = {
     {"--src src.txt --labels labels.txt", ""},
     {"--src src.txt --labels labels.txt", "--set pooling=first --set norm=pre --set positions=learned --set average=2"},
-    {"--src src.txt --tags tags.txt", ""},
+    {"--src src.txt --tags tags.txt", "--set shards=3"},
     {"--text src.txt", "--set objective=mlm"},
     {"--text src.txt", "--set objective=mlm --src-units chars --set pooling=first --set max_length=10 --set mask_share=0.3"},
     {"--src src.txt --labels labels.txt", "--from guesser.h5"},
@@ -146,6 +146,7 @@ static void bad_input(void)
         {1, "--src src.txt --labels labels.txt --model gru --set bidirectional=no --set pooling=first", "pooling=first needs bidirectional=yes"},
         {1, "--src src.txt --tags tags.txt --set objective=mlm", "objective=mlm goes with --text, not with --src and --tags"},
         {1, "--src src.txt --tags tags.txt --set dec_layers=2", "dec_layers=2 does not concern the tagger"},
+        {1, "--text src.txt --set objective=mlm --set shards=2", "shards=2 does not concern the masked language model"},
         {2, "--src src.txt --labels labels.txt --tags tags.txt", "give one of --tgt, --labels and --tags"},
         {2, "--labels labels.txt", "--src and --labels belong together"},
         {2, "--src src.txt --labels labels.txt --valid-src src.txt --valid-tags tags.txt", "of the same sort as the training files"},

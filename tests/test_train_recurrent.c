@@ -21,6 +21,7 @@ static const struct family { const char *name, *data, *more; bool attends; } fam
     {"sutskever", "--dict pairs.tsv", "--model lstm --set attention=none --set feed=none --set bidirectional=no --set layers=2", false},
     {"lstm-lm", "--text text.txt", "--model lstm --set layers=2 --set emb_dropout=0.2 --set out_dropout=0.2 --set rows=3 --set window=7", false},
     {"gru-lm", "--text text.txt", "--model gru --set tie=no --set accumulate=3 --set rows=4 --set window=9", false},
+    {"lstm-lm-shards", "--text text.txt", "--model lstm --set shards=3 --set rows=5 --set window=9", false},
     {"rnn-lm", "--text text.txt", "--model rnn --set nonlinearity=relu --set rows=2 --set window=500", false},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
