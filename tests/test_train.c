@@ -130,7 +130,7 @@ static void shards_learn_the_same(void)
     for (int i = 0; i < 3; i++) {
         double last[2] = {0, 0};
         for (int k = 0; k < 2; k++) {
-            char log[32];
+            char log[64];
             heed_error e = {0};
             heed_log_column c = {0};
             CU_ASSERT_EQUAL(command("train same%d.%d %s --threads 2 --set shards=%d --steps 20", i, k, how[i], k ? 4 : 1), 0);
