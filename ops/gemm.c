@@ -33,7 +33,7 @@ enum {
 /* By instruction set: the register tile's rows and vector bytes (GEMM_TILE, HEED_VBYTES); the stretch of k that is summed in registers, so that tiles
  * of A stay in L1 (and with AVX2, where L2 is small, a panel of B); the bytes of B that stay in L2 while tiles of A go by. */
 static const int tile_rows[HEED_ISA_COUNT] = {4, 6, 14}, vector_bytes[HEED_ISA_COUNT] = {16, 32, 64};
-static const int tile_depth[HEED_ISA_COUNT] = {512, 384, 512}, near_bytes[HEED_ISA_COUNT] = {256 << 10, 256 << 10, 1 << 20};
+static const int tile_depth[HEED_ISA_COUNT] = {512, 384, 512}, near_bytes[HEED_ISA_COUNT] = {256 << 10, 256 << 10, 512 << 10};
 
 static void plan_rows(heed_gemm *p, int64_t width)
 {
