@@ -64,7 +64,7 @@ void heed_graph_reset(heed_graph *g)
     g->count = g->name_count = 0;
     g->hash = g->content = 0;
     g->life++;
-    g->draws = 0;
+    g->draws = g->least = 0;
     g->params = NULL;
     g->prepared_count = 0;
     g->scope = 0;

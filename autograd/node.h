@@ -93,6 +93,8 @@ struct heed_graph {
     void *scratch;       size_t scratch_size; /* of all threads together */
     uint64_t seed, step, draws;
     size_t budget;                       /* bytes of values; 0: any */
+    size_t sharers;                      /* the budget is this part of what the user gave: one of so many shards; 0: all */
+    size_t least;                        /* budget that would have done, where this one was too small; else 0 */
     int threads;                         /* as asked for; 0: find out */
     struct heed_profile *profile;        /* or NULL; the caller's */
     uint32_t derived;                    /* nodes from this id on were recorded by derivatives, or after them */

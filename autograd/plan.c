@@ -387,10 +387,12 @@ static bool keep_to_budget(planning *w, size_t budget)
     if (!heed_budget_turns(w, budget, &least)) return false;
     if (!w->turns && !budget) return true;
     if (!w->turns) {
-        bool large = least >= (size_t)10 << 20;
-        double unit = large ? 1048576 : 1024;
-        heed_graph_fail(w->g, HEED_INVALID, "run: a memory budget of %.1f %s for values is too small: at least %.1f are needed", (double)budget / unit,
-                        large ? "MiB" : "KiB", ceil((double)least / unit * 10) / 10);
+        const double all = w->g->sharers ? (double)w->g->sharers : 1, needed = (double)least * all;
+        const bool large = needed >= 10 << 20;
+        const double unit = large ? 1048576 : 1024;
+        w->g->least = least;
+        heed_graph_fail(w->g, HEED_INVALID, "run: a memory budget of %.1f %s for values is too small: at least %.1f are needed",
+                        (double)budget * all / unit, large ? "MiB" : "KiB", ceil(needed / unit * 10) / 10);
         return false;
     }
     arena memory = p->memory;

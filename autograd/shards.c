@@ -119,6 +119,7 @@ static void set_up(const heed_shards *s, int i)
     heed_graph_eager(g, from->eager);
     heed_graph_anomaly(g, from->anomaly);
     heed_graph_budget(g, from->budget);
+    g->sharers = from->sharers;
     heed_graph_threads(g, 1);
 }
 
@@ -197,7 +198,10 @@ static double add_up(heed_shards *s, int threads)
     double sum = 0;
     for (int i = 0; i < s->count; i++) {
         const heed_graph *h = s->shards[i].g;
-        if (h->error.code && !g->error.code) heed_graph_fail(g, h->error.code, "%s", h->error.message);
+        if (h->error.code && (!g->error.code || (g->least && h->least > g->least))) { /* of budgets, that of the shard that needs most */
+            g->error = h->error;
+            g->least = h->least;
+        }
         if (ps && h->params && h->params != ps) heed_graph_fail(g, HEED_INVALID, "shards: parameters of two stores");
         if (h->params) ps = h->params;
         sum += s->shards[i].loss;
@@ -224,7 +228,10 @@ double heed_shards_backward(heed_shards *s, heed_graph *g, heed_shard_loss *loss
     }
     const int threads = g->threads;
     const size_t budget = g->budget;
-    if (budget && budget < SIZE_MAX) g->budget = budget / (size_t)s->count;
+    if (budget && budget < SIZE_MAX) {
+        g->sharers = (size_t)s->count;
+        g->budget = budget < g->sharers ? 1 : budget / g->sharers;
+    }
     for (int i = 1; i < s->count; i++) set_up(s, i);
     g->threads = 1;
     s->loss = loss;
@@ -232,6 +239,7 @@ double heed_shards_backward(heed_shards *s, heed_graph *g, heed_shard_loss *loss
     heed_parallel(threads, s->count, run_shard, s);
     g->threads = threads;
     g->budget = budget;
+    g->sharers = 0;
     heed_profile_begin(g, "shards");
     double sum = add_up(s, threads);
     heed_profile_end(g);

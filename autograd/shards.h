@@ -32,7 +32,7 @@ void heed_shards_free(heed_shards *s);
 typedef heed_tensor *heed_shard_loss(void *context, heed_graph *g, int shard);
 
 /* Computes the losses and adds the gradient of their sum to that of every trainable parameter in use; returns the sum. Shard 0 is recorded in g, the
- * others in graphs of their own with g's settings (not its profile and kept patterns); a budget is for all of them together. When one
+ * others in graphs of their own with g's settings (not its profile and kept patterns); a budget is for all of them together, in equal parts. When one
  * shard fails, g fails with its sentence, no gradient was changed, and the sum is NaN. */
 double heed_shards_backward(heed_shards *s, heed_graph *g, heed_shard_loss *loss, void *context);
 /* The graph of shard i, for what the last step computed in it: until the next one, for shard 0 until g is reset. NULL: there is none (yet, for shard 0). */

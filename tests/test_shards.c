@@ -217,8 +217,34 @@ static bool learn(void *context)
     return passed;
 }
 
+/* What the sentence about too small a budget says is about all shards, and does. */
+static void a_budget_is_shared(void)
+{
+    world w;
+    begin(&w, HEED_F32);
+    w.shards = 3;
+    heed_graph *g = heed_graph_new();
+    heed_shards *s = heed_shards_new(w.shards);
+    double least = 0;
+    heed_graph_budget(g, 3 << 9);
+    CU_ASSERT(isnan(heed_shards_backward(s, g, loss, &w)));
+    const char *says = heed_graph_error(g)->message, *from = strstr(says, "at least ");
+    CU_ASSERT(check_says(says, "a memory budget of 1.5 KiB for values is too small: at least "));
+    CU_ASSERT_FATAL(from && sscanf(from, "at least %lf", &least) == 1);
+    heed_graph_reset(g);
+    heed_graph_budget(g, (size_t)(least * 1024) - 1024);
+    CU_ASSERT(isnan(heed_shards_backward(s, g, loss, &w)));
+    heed_graph_reset(g);
+    heed_graph_budget(g, (size_t)(least * 1024));
+    CU_ASSERT(heed_shards_backward(s, g, loss, &w) > 0);
+    CU_ASSERT_EQUAL(heed_graph_error(g)->code, HEED_OK);
+    heed_shards_free(s);
+    heed_graph_free(g);
+    heed_params_free(w.ps);
+}
+
 static void memory_is_refused(void) { CU_ASSERT(check_refusals(learn, NULL) > 20); }
 
 CHECK_MAIN("shards", {"the gradient of the batch", the_gradient_of_the_batch}, {"any number of threads", any_threads},
            {"draws differ from shard to shard", shards_draw_differently}, {"one shard fails", one_shard_fails}, {"counts", not_so_many},
-           {"memory is refused", memory_is_refused})
+           {"a budget is shared", a_budget_is_shared}, {"memory is refused", memory_is_refused})
